@@ -1,0 +1,151 @@
+//! The canonical execution: what the vector and the exact key come from, and nothing else.
+//!
+//! Every feed can tell these five things, so every feed gives the same vector. Arguments are kept in one string with
+//! NUL between them, the kernel's own layout: one allocation for an execution however many arguments it has, and a
+//! bound on it that no command line can lift.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeSeq};
+
+/// How many bytes of the argument area count, the NULs between arguments included.
+pub const MAX_ARGUMENT_BYTES: usize = 4096;
+
+/// How many bytes of a process name count. The kernel keeps 15; recordings of other origin may have more.
+pub const MAX_NAME_BYTES: usize = 64;
+
+/// One successful exec, canonical and scrubbed: bounded text without secrets.
+///
+/// Built by [`canonical::Raw::execution`](crate::canonical::Raw::execution), which alone establishes those properties.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub struct Execution {
+    /// The new program's name as the kernel shows it (`comm`), at most [`MAX_NAME_BYTES`].
+    pub name: String,
+    /// The name of the process that called exec's parent; empty where it is not known.
+    pub parent: String,
+    /// The parent's parent's name; empty where it is not known.
+    pub grandparent: String,
+    /// Effective user id in the initial user namespace.
+    pub uid: u32,
+    /// The arguments that were passed to exec.
+    #[serde(rename = "args")]
+    pub arguments: Arguments,
+}
+
+/// An argument vector as text, at most [`MAX_ARGUMENT_BYTES`] long.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Arguments {
+    /// The arguments with one NUL between two of them and none at the end.
+    text: String,
+    /// How many arguments `text` holds: tells an empty vector from one empty argument.
+    count: u32,
+}
+
+impl Arguments {
+    /// Takes the arguments in order and keeps the first [`MAX_ARGUMENT_BYTES`] of them, cut at a character's boundary.
+    ///
+    /// A NUL inside an argument, which no exec can pass, ends that argument.
+    pub fn new<I: IntoIterator<Item: AsRef<str>>>(arguments: I) -> Self {
+        let mut text = String::new();
+        let mut count = 0;
+        for argument in arguments {
+            if count > 0 {
+                if text.len() >= MAX_ARGUMENT_BYTES {
+                    break;
+                }
+                text.push('\0');
+            }
+            let argument = argument.as_ref().split('\0').next().unwrap_or_default();
+            let kept = cut(argument, MAX_ARGUMENT_BYTES - text.len());
+            text.push_str(kept);
+            count += 1;
+            if kept.len() < argument.len() {
+                break;
+            }
+        }
+        Self { text, count }
+    }
+
+    /// The arguments in order, `args[0]` first.
+    pub fn iter(&self) -> impl Iterator<Item = &str> + Clone {
+        self.text.split('\0').take(self.count as usize)
+    }
+
+    /// How many arguments there are.
+    pub fn len(&self) -> usize {
+        self.count as usize
+    }
+
+    /// Whether there is no argument at all, not even `args[0]`.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The length in bytes of all arguments with one separator between two of them.
+    pub fn byte_len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// The arguments joined by one space, for a person to read. Not quoted: it cannot be parsed back.
+    pub fn joined(&self) -> String {
+        self.text.replace('\0', " ")
+    }
+}
+
+impl<S: AsRef<str>> FromIterator<S> for Arguments {
+    fn from_iter<I: IntoIterator<Item = S>>(arguments: I) -> Self {
+        Self::new(arguments)
+    }
+}
+
+impl Serialize for Arguments {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sequence = serializer.serialize_seq(Some(self.len()))?;
+        for argument in self.iter() {
+            sequence.serialize_element(argument)?;
+        }
+        sequence.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Arguments {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(Vec::<String>::deserialize(deserializer)?))
+    }
+}
+
+/// The longest prefix of `text` that is at most `bytes` long and ends at a character's boundary.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_vector_is_not_one_empty_argument() {
+        assert_eq!(Arguments::default().iter().count(), 0);
+        assert_eq!(Arguments::new([""]).iter().collect::<Vec<_>>(), [""]);
+        assert_eq!(Arguments::new(["a", "", "b"]).iter().collect::<Vec<_>>(), ["a", "", "b"]);
+    }
+
+    #[test]
+    fn the_first_4096_bytes_count_and_the_cut_respects_characters() {
+        let arguments = Arguments::new(["x".repeat(MAX_ARGUMENT_BYTES - 1), "never".into()]);
+        assert_eq!(arguments.byte_len(), MAX_ARGUMENT_BYTES);
+        assert_eq!(arguments.iter().nth(1), Some(""));
+        let wide = Arguments::new(["é".repeat(MAX_ARGUMENT_BYTES)]);
+        assert_eq!(wide.byte_len(), MAX_ARGUMENT_BYTES);
+        assert!(Arguments::new(["xé".repeat(MAX_ARGUMENT_BYTES)]).byte_len() <= MAX_ARGUMENT_BYTES);
+    }
+
+    #[test]
+    fn cutting_is_idempotent() {
+        let once = Arguments::new((0..3000).map(|n| format!("argument-{n}")));
+        assert_eq!(Arguments::new(once.iter()), once);
+    }
+
+    #[test]
+    fn a_nul_inside_ends_the_argument() {
+        assert_eq!(Arguments::new(["a\0b", "c"]).iter().collect::<Vec<_>>(), ["a", "c"]);
+    }
+}
