@@ -4,7 +4,13 @@
 //! novelty. A [`Store`] behind it makes the rows durable; one thread of ours owns it, and nothing here waits for it.
 
 mod row;
+mod score;
+mod settings;
 mod store;
+mod verdict;
 
-pub use row::{DaySet, RowState, StoredRow, Timestamp, WorkloadRecord};
+pub use row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, utc_day};
+pub use score::{Level, ParseScoreError, Score};
+pub use settings::{Settings, Threshold};
 pub use store::{Access, Store, StoreError};
+pub use verdict::{Explanation, Progress, Sighting, Standing, Teach, Verdict, WorkloadStatus};

@@ -8,6 +8,11 @@ pub type Timestamp = i64;
 /// A day: days since the Unix epoch (UTC), or the `day` of a recording.
 pub type Day = i32;
 
+/// The UTC day of a moment.
+pub fn utc_day(time: Timestamp) -> Day {
+    Day::try_from(time.div_euclid(86_400_000_000)).unwrap_or(if time < 0 { Day::MIN } else { Day::MAX })
+}
+
 /// What a row counts for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]

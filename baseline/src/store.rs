@@ -64,7 +64,8 @@ pub trait Store: Send {
 
     /// Writes the rows (insert, or replace by kind and key) and the record. When it returns `Ok`, they are on the
     /// disk: they survive a power cut.
-    fn save(&mut self, workload: &str, record: &WorkloadRecord, rows: &[StoredRow]) -> Result<(), StoreError>;
+    fn save(&mut self, workload: &str, record: &WorkloadRecord, rows: &[StoredRow])
+    -> Result<(), StoreError>;
 
     /// Deletes rows by kind and key. Durable as `save`.
     fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError>;
