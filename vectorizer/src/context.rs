@@ -234,9 +234,9 @@ impl Context {
 
     /// The values in words, for a person to read.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
-        VALUES
-            .iter()
-            .filter_map(move |(dimension, bit, _, words)| (self.0[*dimension as usize] & bit != 0).then_some(*words))
+        VALUES.iter().filter_map(move |(dimension, bit, _, words)| {
+            (self.0[*dimension as usize] & bit != 0).then_some(*words)
+        })
     }
 }
 
@@ -273,12 +273,14 @@ impl InheritedSocket {
         match self.family {
             SocketFamily::Unix => 1 << 1,
             SocketFamily::Other => 1 << 6,
-            SocketFamily::Inet | SocketFamily::Inet6 => match self.remote.map(|remote| AddressClass::of(remote.ip())) {
-                Some(AddressClass::Loopback) => 1 << 2,
-                Some(AddressClass::Private) => 1 << 3,
-                Some(AddressClass::Public) => 1 << 4,
-                Some(AddressClass::Any) | None => 1 << 5,
-            },
+            SocketFamily::Inet | SocketFamily::Inet6 => {
+                match self.remote.map(|remote| AddressClass::of(remote.ip())) {
+                    Some(AddressClass::Loopback) => 1 << 2,
+                    Some(AddressClass::Private) => 1 << 3,
+                    Some(AddressClass::Public) => 1 << 4,
+                    Some(AddressClass::Any) | None => 1 << 5,
+                }
+            }
         }
     }
 }
@@ -327,8 +329,11 @@ mod tests {
 
     #[test]
     fn an_unknown_flag_of_a_newer_recording_is_ordinary_not_an_error() {
-        let surroundings: Surroundings =
-            serde_json::from_str(r#"{"exe_flags":["sealed"],"tty":true}"#).expect("newer recordings are read");
-        assert_eq!(Context::of(&surroundings).words().collect::<Vec<_>>(), ["a terminal", "an ordinary executable"]);
+        let surroundings: Surroundings = serde_json::from_str(r#"{"exe_flags":["sealed"],"tty":true}"#)
+            .expect("newer recordings are read");
+        assert_eq!(
+            Context::of(&surroundings).words().collect::<Vec<_>>(),
+            ["a terminal", "an ordinary executable"]
+        );
     }
 }

@@ -34,9 +34,9 @@ pub struct Execution {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Arguments {
     /// The arguments with one NUL between two of them and none at the end.
-    text: String,
+    pub(crate) text: String,
     /// How many arguments `text` holds: tells an empty vector from one empty argument.
-    count: u32,
+    pub(crate) count: u32,
 }
 
 impl Arguments {
@@ -48,7 +48,8 @@ impl Arguments {
         let mut count = 0;
         for argument in arguments {
             if count > 0 {
-                if text.len() >= MAX_ARGUMENT_BYTES {
+                // A separator with no room behind it would make an empty argument of one that was cut off.
+                if text.len() + 1 >= MAX_ARGUMENT_BYTES {
                     break;
                 }
                 text.push('\0');
@@ -117,6 +118,26 @@ pub(crate) fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
+/// The longest prefix of `bytes` that is at most `limit` long and does not end inside a character, where what the cut
+/// went through was one.
+pub(crate) fn cut_bytes(bytes: &[u8], limit: usize) -> &[u8] {
+    let Some(head) = bytes.get(..limit) else { return bytes };
+    // A feed that copied exactly `limit` bytes cannot tell what followed, so what is left of a character always goes.
+    let longest = 3.min(head.len());
+    for tail in 1..=longest {
+        let start = head.len() - tail;
+        let needed = match head[start] {
+            0b1100_0000..=0b1101_1111 => 2,
+            0b1110_0000..=0b1110_1111 => 3,
+            0b1111_0000..=0b1111_0111 => 4,
+            0b1000_0000..=0b1011_1111 => continue,
+            _ => return head,
+        };
+        return if tail < needed { &head[..start] } else { head };
+    }
+    head
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,11 +152,19 @@ mod tests {
     #[test]
     fn the_first_4096_bytes_count_and_the_cut_respects_characters() {
         let arguments = Arguments::new(["x".repeat(MAX_ARGUMENT_BYTES - 1), "never".into()]);
-        assert_eq!(arguments.byte_len(), MAX_ARGUMENT_BYTES);
-        assert_eq!(arguments.iter().nth(1), Some(""));
+        assert_eq!(arguments.byte_len(), MAX_ARGUMENT_BYTES - 1);
+        assert_eq!(arguments.len(), 1);
         let wide = Arguments::new(["é".repeat(MAX_ARGUMENT_BYTES)]);
         assert_eq!(wide.byte_len(), MAX_ARGUMENT_BYTES);
         assert!(Arguments::new(["xé".repeat(MAX_ARGUMENT_BYTES)]).byte_len() <= MAX_ARGUMENT_BYTES);
+    }
+
+    #[test]
+    fn bytes_are_cut_before_a_character_that_is_not_whole() {
+        let text = "aé€𐍈".as_bytes();
+        let kept: Vec<usize> = (0..=text.len()).map(|limit| cut_bytes(text, limit).len()).collect();
+        assert_eq!(kept, [0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10]);
+        assert_eq!(cut_bytes(b"\xbf\xbf\xbf\xbf", 4).len(), 4);
     }
 
     #[test]
