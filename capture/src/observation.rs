@@ -1,12 +1,14 @@
 //! One execution as a feed delivers it: the canonical execution and everything known around it.
 
+use std::fmt;
+
 use anomaly_vectorizer::{Execution, Surroundings};
 use serde::{Deserialize, Serialize};
 
 /// Which feed an execution came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Feed {
+pub enum FeedKind {
     /// The kernel program on `sched_process_exec`.
     Ebpf,
     /// The kernel programs on `sys_enter_execve` and `sys_enter_execveat`, for kernels without BTF.
@@ -23,7 +25,11 @@ pub enum Feed {
     Seed,
 }
 
-impl Feed {
+impl FeedKind {
+    /// All of them, in the order of their discriminants.
+    pub const ALL: [Self; 7] =
+        [Self::Ebpf, Self::EbpfEnter, Self::Connector, Self::Proc, Self::Falco, Self::Replay, Self::Seed];
+
     /// The feed's name as flags, logs and metrics have it.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -35,6 +41,12 @@ impl Feed {
             Self::Replay => "replay",
             Self::Seed => "seed",
         }
+    }
+}
+
+impl fmt::Display for FeedKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.as_str())
     }
 }
 
@@ -73,5 +85,5 @@ pub struct Observation {
     /// The cgroup's path; empty where not known.
     pub cgroup: String,
     /// Where it came from.
-    pub feed: Feed,
+    pub feed: FeedKind,
 }
