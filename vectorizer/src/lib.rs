@@ -15,8 +15,10 @@ pub mod canonical;
 pub mod context;
 mod embedder;
 mod execution;
+pub mod hashed;
 pub mod scrub;
 
 pub use context::{Context, Seen, Surroundings};
 pub use embedder::{DIMENSIONS, Described, Embedder, Embedding, Feature, FeatureClass, Space, Vector};
 pub use execution::{Arguments, Execution, MAX_ARGUMENT_BYTES, MAX_NAME_BYTES};
+pub use hashed::Hashed;

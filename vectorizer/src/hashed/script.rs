@@ -1,0 +1,157 @@
+//! Text with several words in it: shell scripts first of all, but also programs of awk and sed, JSON, user agents.
+//!
+//! This is no parser. It finds the words, the operators between them and the names of variables, in one pass over the
+//! bytes and whatever the quoting, because what matters is that the same text gives the same pieces and a changed text
+//! gives mostly the same pieces.
+
+use crate::{
+    FeatureClass,
+    hashed::{collect::Words, tokens::Walker, tools::Tool},
+};
+
+/// Whether an argument is text to be split: it has a byte that no plain word has.
+pub(super) fn is_script(text: &str) -> bool {
+    text.bytes().any(|byte| {
+        byte.is_ascii_whitespace()
+            || matches!(byte, b';' | b'|' | b'&' | b'<' | b'>' | b'`' | b'$' | b'"' | b'\'' | b'(' | b'{')
+    })
+}
+
+impl<'s, W: Words> Walker<'_, 's, W> {
+    /// Splits text and emits what it finds.
+    pub(super) fn script(&mut self, text: &'s str) {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        // Where the word being read began.
+        let mut word = 0;
+        while at < bytes.len() && !self.is_full() {
+            let here = at;
+            at = match bytes[at] {
+                b'\n' | b'(' => {
+                    self.word(&text[word..here]);
+                    self.command();
+                    at + 1
+                }
+                b' ' | b'\t' | b'\r' | b'"' | b'\'' | b')' | b'{' | b'}' | b'[' | b']' | b',' | b'\\' => {
+                    self.word(&text[word..here]);
+                    at + 1
+                }
+                b'|' | b'&' | b';' | b'`' => {
+                    self.word(&text[word..here]);
+                    self.operator(text, here)
+                }
+                b'<' | b'>' => {
+                    // A descriptor's digit right before it belongs to the operator.
+                    let digit = here == word + 1 && bytes[word].is_ascii_digit();
+                    let start = if digit { word } else { here };
+                    self.word(&text[word..start]);
+                    self.redirection(text, start, here)
+                }
+                b'$' => {
+                    self.word(&text[word..here]);
+                    self.dollar(text, here)
+                }
+                b':' if bytes[at..].starts_with(b"://") => {
+                    at = url_end(bytes, at);
+                    self.word(&text[word..at]);
+                    at
+                }
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            };
+            word = at;
+        }
+        if !self.is_full() {
+            self.word(&text[word..]);
+        }
+    }
+
+    /// A word of a script, without the punctuation of sentences.
+    fn word(&mut self, word: &'s str) {
+        let trimmed = word.trim_end_matches([':', '.', ',', '!', '?']);
+        // A word of nothing else (`.`, `..`, `!`, `:`) is one that shells know.
+        let word = if trimmed.is_empty() { word } else { trimmed };
+        if !word.is_empty() {
+            self.token(word);
+        }
+    }
+
+    /// A new command begins.
+    fn command(&mut self) {
+        self.tool = Tool::Other;
+        self.flag = "";
+        self.previous = None;
+    }
+
+    /// An operator between commands. Returns where it ends.
+    fn operator(&mut self, text: &'s str, start: usize) -> usize {
+        let bytes = text.as_bytes();
+        let second = bytes.get(start + 1).copied();
+        let operator = match (bytes[start], second) {
+            (b'`', _) => "$(",
+            (b'&', Some(b'>')) => return self.redirection(text, start, start + 1),
+            (b'&', Some(b'&')) => "&&",
+            (b'|', Some(b'|')) => "||",
+            (b'|', Some(b'&')) => "|&",
+            (b';', Some(b';')) => ";;",
+            (b'&', _) => "&",
+            (b'|', _) => "|",
+            _ => ";",
+        };
+        self.command();
+        self.previous = Some(self.out.feature(FeatureClass::Operator, operator));
+        start + if operator == "$(" { 1 } else { operator.len() }
+    }
+
+    /// A redirection with the descriptors it names, which tell `2>&1` from a shell on a socket: `0>&1`, `<&3`.
+    /// `start` is where it begins with its descriptor, `at` its first angle. Returns where it ends.
+    fn redirection(&mut self, text: &'s str, start: usize, at: usize) -> usize {
+        let bytes = text.as_bytes();
+        let mut end = at + 1;
+        while end < bytes.len() && end < at + 3 && matches!(bytes[end], b'<' | b'>') {
+            end += 1;
+        }
+        if bytes.get(end) == Some(&b'&') {
+            end += 1;
+            if bytes.get(end).is_some_and(|byte| byte.is_ascii_digit() || *byte == b'-') {
+                end += 1;
+            }
+        }
+        self.out.feature(FeatureClass::Operator, &text[start..end]);
+        self.flag = "";
+        end
+    }
+
+    /// A variable's name or the beginning of a substituted command. Returns where it ends.
+    fn dollar(&mut self, text: &'s str, dollar: usize) -> usize {
+        let bytes = text.as_bytes();
+        let start = dollar + 1 + usize::from(bytes.get(dollar + 1) == Some(&b'{'));
+        if bytes.get(start) == Some(&b'(') {
+            self.command();
+            self.previous = Some(self.out.feature(FeatureClass::Operator, "$("));
+            return start + 1;
+        }
+        let rest = &bytes[start..];
+        let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+        if length > 0 && !rest[0].is_ascii_digit() {
+            let token = self.out.feature(FeatureClass::Variable, &text[start..start + length]);
+            self.chain(token);
+            return start + length;
+        }
+        // `$1`, `$?`, `$@` and their like say nothing.
+        start
+            + if length > 0 {
+                length
+            } else {
+                usize::from(rest.first().is_some_and(|byte| b"?@*#!$-".contains(byte)))
+            }
+    }
+}
+
+/// Where a URL ends that has its `://` at `at`.
+fn url_end(bytes: &[u8], at: usize) -> usize {
+    let ends = |byte: &u8| byte.is_ascii_whitespace() || b"\"'`|;<>)}\\,".contains(byte);
+    bytes[at..].iter().position(ends).map_or(bytes.len(), |length| at + length)
+}
