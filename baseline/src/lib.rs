@@ -2,13 +2,35 @@
 //!
 //! The event path is memory alone: per workload an exact map answers repeats and an index of distinct vectors answers
 //! novelty. A [`Store`] behind it makes the rows durable; one thread of ours owns it, and nothing here waits for it.
+//!
+//! The way of an execution: [`Engine::observe`] finds the workload, which embeds it, asks its exact map, else its index
+//! and the exact comparison, turns the distance into a score by its own calibration, learns what the policy allows, and
+//! says why.
 
+mod calibration;
+mod counters;
+mod distance;
+mod engine;
+mod explain;
+mod features;
+mod history;
+mod index;
+mod learning;
+mod lineage;
 mod row;
+mod rows;
 mod score;
 mod settings;
 mod store;
+pub mod text;
 mod verdict;
+mod workload;
+mod writer;
 
+pub use calibration::{Calibration, History, Prior};
+pub use counters::CounterValues;
+pub use distance::Measure;
+pub use engine::{Engine, Loaded, Method};
 pub use row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, utc_day};
 pub use score::{Level, ParseScoreError, Score};
 pub use settings::{Settings, Threshold};

@@ -1,0 +1,80 @@
+//! What the engine did and what it lost, readable from any thread without a lock.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// The live counters.
+        #[derive(Debug, Default)]
+        pub(crate) struct Counters {
+            $($name: AtomicU64,)*
+        }
+
+        /// The counters at one moment.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+        pub struct CounterValues {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counters {
+            /// All values. Not one instant for all of them: each is true by itself.
+            pub(crate) fn values(&self) -> CounterValues {
+                CounterValues { $($name: self.$name.load(Relaxed),)* }
+            }
+
+            $(
+                /// Adds to the counter of this name.
+                pub(crate) fn $name(&self, by: u64) {
+                    self.$name.fetch_add(by, Relaxed);
+                }
+            )*
+        }
+    };
+}
+
+counters! {
+    /// Executions that got a score.
+    scored,
+    /// Executions of workloads that were still learning.
+    learning,
+    /// Executions that were learned, repeats included.
+    learned,
+    /// Executions that were held.
+    held,
+    /// Executions at or above their threshold.
+    novel,
+    /// Executions without a score because the baselines were not loaded yet.
+    while_loading,
+    /// Executions without a score because there were too many workloads.
+    refused,
+    /// Executions about whose surroundings the feed could not tell everything.
+    unknown_context,
+    /// Executions that got no row because there was no room.
+    without_room,
+    /// Searches among neighbours.
+    searches,
+    /// Rows that searches compared.
+    rows_compared,
+    /// Rows that they would have compared in full.
+    rows_in_reach,
+    /// Rows written to the store.
+    rows_saved,
+    /// Writes that failed and were tried again.
+    failed_saves,
+    /// Writes that could not be finished before the end.
+    unsaved_at_close,
+}
+
+impl Counters {
+    /// Notes a search among `all` rows that compared `compared`.
+    pub(crate) fn compared(&self, compared: usize, all: usize) {
+        self.searches(1);
+        self.rows_compared(compared as u64);
+        self.rows_in_reach(all as u64);
+    }
+
+    /// Notes that there was no room for a row.
+    pub(crate) fn no_room(&self) {
+        self.without_room(1);
+    }
+}

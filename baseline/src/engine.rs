@@ -1,0 +1,346 @@
+//! Every workload of an organisation, and the way an execution finds its own.
+//!
+//! `observe` may be called from any thread. It takes the lock of one workload and nothing else that anybody holds for
+//! longer than microseconds; a thread of the engine's does what takes longer.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anomaly_vectorizer::Embedder;
+use parking_lot::{Condvar, Mutex, RwLock};
+
+use crate::calibration::Prior;
+use crate::counters::{CounterValues, Counters};
+use crate::distance::Measure;
+use crate::lineage::Lineage;
+use crate::row::{Day, Timestamp};
+use crate::score::{Level, Score};
+use crate::settings::{Settings, Threshold};
+use crate::store::{Access, Store, StoreError};
+use crate::text::printable;
+use crate::verdict::{Sighting, Standing, Teach, Verdict, WorkloadStatus};
+use crate::workload::{Shared, Workload};
+use crate::writer::{self, Request};
+
+/// Notices kept until somebody asks for them.
+const MAX_NOTICES: usize = 64;
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// Whether this process learns.
+    pub access: Access,
+    /// How many workloads there are.
+    pub workloads: usize,
+    /// How many rows they have.
+    pub rows: usize,
+    /// What was wrong with the database and what was done about it, one line each.
+    pub notices: Vec<String>,
+}
+
+/// How far loading is.
+pub(crate) enum Phase {
+    Loading,
+    Loaded(Loaded),
+    /// The error, until it was handed out once.
+    Failed(Option<StoreError>),
+}
+
+type Baselines = HashMap<Arc<str>, Arc<Mutex<Workload>>>;
+
+/// What the engine and its thread share.
+pub(crate) struct Inner {
+    pub(crate) shared: Shared,
+    baselines: RwLock<Baselines>,
+    lineage: Mutex<Lineage>,
+    phase: Mutex<Phase>,
+    phase_changed: Condvar,
+    loaded: AtomicBool,
+    reader: AtomicBool,
+    notices: Mutex<VecDeque<String>>,
+    /// The day up to which each workload was swept, by address.
+    swept: Mutex<HashMap<usize, Day>>,
+}
+
+/// Scores executions and learns from them.
+pub struct Engine {
+    inner: Arc<Inner>,
+    writer: Option<Writer>,
+}
+
+struct Writer {
+    requests: SyncSender<Request>,
+    thread: JoinHandle<()>,
+}
+
+/// How an engine measures, beside its settings.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Method {
+    /// How distances are measured.
+    pub measure: Measure,
+    /// What rates of novelty are expected before a workload's own are known.
+    pub prior: Prior,
+}
+
+impl Engine {
+    /// An engine that keeps nothing: for back-testing and for a host without a database.
+    pub fn in_memory(settings: Settings, embedder: Arc<dyn Embedder>, method: Method) -> Self {
+        let inner = Arc::new(Inner::new(settings, embedder, method));
+        inner.loaded.store(true, Relaxed);
+        Self { inner, writer: None }
+    }
+
+    /// An engine before a store. Loading begins at once, on the engine's own thread.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn with_store(
+        settings: Settings,
+        embedder: Arc<dyn Embedder>,
+        method: Method,
+        store: Box<dyn Store>,
+    ) -> std::io::Result<Self> {
+        let inner = Arc::new(Inner::new(settings, embedder, method));
+        let (requests, receiver) = sync_channel(4);
+        let of_thread = Arc::clone(&inner);
+        let thread = std::thread::Builder::new()
+            .name("anomaly-store".into())
+            .spawn(move || writer::run(&of_thread, store, &receiver))?;
+        Ok(Self { inner, writer: Some(Writer { requests, thread }) })
+    }
+
+    /// Waits until the baselines are loaded.
+    ///
+    /// # Errors
+    /// The store's, when the database cannot be used (handed out once; later calls name it again in short), or when
+    /// loading takes longer than `timeout`.
+    pub fn wait_loaded(&self, timeout: Duration) -> Result<Loaded, StoreError> {
+        if self.writer.is_none() {
+            return Ok(Loaded { access: Access::Writer, workloads: 0, rows: 0, notices: Vec::new() });
+        }
+        let deadline = Instant::now() + timeout;
+        let mut phase = self.inner.phase.lock();
+        loop {
+            match &mut *phase {
+                Phase::Loaded(loaded) => return Ok(loaded.clone()),
+                Phase::Failed(error) => {
+                    return Err(error.take().unwrap_or_else(|| failed("loading", "it failed before")));
+                }
+                Phase::Loading => {
+                    if self.inner.phase_changed.wait_until(&mut phase, deadline).timed_out() {
+                        return Err(failed(
+                            "loading",
+                            &format!("it takes longer than {} s", timeout.as_secs()),
+                        ));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Scores an execution and learns from it what the policy allows. Any thread; microseconds.
+    pub fn observe(&self, sighting: &Sighting<'_>) -> Verdict {
+        let inner = &*self.inner;
+        let counters = &inner.shared.counters;
+        if !inner.loaded.load(Relaxed) {
+            counters.while_loading(1);
+            return inner.unknown(sighting, Standing::Loading);
+        }
+        let Some(workload) = inner.find_or_add(sighting) else {
+            counters.refused(1);
+            return inner.unknown(sighting, Standing::Refused);
+        };
+        let mut sighting = *sighting;
+        if inner.reader.load(Relaxed) {
+            sighting.teach = Teach::Nothing;
+        }
+        let mut verdict = workload.lock().observe(&sighting, &inner.shared);
+        if let Some(score) = verdict.score
+            && sighting.teach != Teach::Seed
+        {
+            verdict.smoothed = Some(inner.lineage.lock().smooth(sighting.pid, sighting.ppid, score));
+        }
+        inner.count(&sighting, &verdict);
+        verdict
+    }
+
+    /// Every workload, by name.
+    pub fn status(&self) -> Vec<WorkloadStatus> {
+        let mut all: Vec<_> = self
+            .inner
+            .workloads()
+            .into_iter()
+            .map(|(_, workload)| workload.lock().status(&self.inner.shared))
+            .collect();
+        all.sort_by(|a, b| a.workload.cmp(&b.workload));
+        all
+    }
+
+    /// The last day that a workload saw; `None` for one that does not exist.
+    pub fn last_day(&self, workload: &str) -> Option<Day> {
+        self.inner.baselines.read().get(workload).map(|workload| workload.lock().last_day())
+    }
+
+    /// Ends the warm-up of every workload, whatever was seen: a recorded baseline is complete by definition.
+    pub fn finish_learning(&self, time: Timestamp) {
+        for (_, workload) in self.inner.workloads() {
+            workload.lock().finish_learning(time);
+        }
+    }
+
+    /// The counters at this moment.
+    pub fn counters(&self) -> CounterValues {
+        self.inner.shared.counters.values()
+    }
+
+    /// Rows that the store does not have yet.
+    pub fn unsaved_rows(&self) -> usize {
+        self.inner.workloads().iter().map(|(_, workload)| workload.lock().unsaved_len()).sum()
+    }
+
+    /// What there is to say, one printable line each; each is handed out once.
+    pub fn notices(&self) -> Vec<String> {
+        self.inner.notices.lock().drain(..).collect()
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// The store's, or that it takes longer than `timeout`.
+    pub fn flush(&self, timeout: Duration) -> Result<(), StoreError> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        let (answer, answered) = sync_channel(1);
+        if writer.requests.try_send(Request::Flush(answer)).is_err() {
+            return Err(failed("saving", "the store's thread is gone or busy"));
+        }
+        answered.recv_timeout(timeout).unwrap_or_else(|_| {
+            Err(failed("saving", &format!("it takes longer than {} s", timeout.as_secs())))
+        })
+    }
+
+    /// Writes everything and ends the engine's thread.
+    ///
+    /// # Errors
+    /// As [`flush`](Self::flush). A store that does not answer is left behind with its thread.
+    pub fn close(mut self, timeout: Duration) -> Result<(), StoreError> {
+        let flushed = self.flush(timeout);
+        if flushed.is_err() {
+            self.inner.shared.counters.unsaved_at_close(self.unsaved_rows() as u64);
+        }
+        if let Some(Writer { requests, thread }) = self.writer.take() {
+            drop(requests);
+            if flushed.is_ok() && thread.join().is_err() {
+                return Err(failed("closing", "the store's thread panicked"));
+            }
+        }
+        flushed
+    }
+}
+
+impl Inner {
+    fn new(settings: Settings, embedder: Arc<dyn Embedder>, method: Method) -> Self {
+        let Method { measure, prior } = method;
+        Self {
+            shared: Shared { settings, prior, measure, embedder, counters: Counters::default() },
+            baselines: RwLock::default(),
+            lineage: Mutex::default(),
+            phase: Mutex::new(Phase::Loading),
+            phase_changed: Condvar::new(),
+            loaded: AtomicBool::new(false),
+            reader: AtomicBool::new(false),
+            notices: Mutex::default(),
+            swept: Mutex::default(),
+        }
+    }
+
+    fn find_or_add(&self, sighting: &Sighting<'_>) -> Option<Arc<Mutex<Workload>>> {
+        if let Some(workload) = self.baselines.read().get(sighting.workload) {
+            return Some(Arc::clone(workload));
+        }
+        let mut baselines = self.baselines.write();
+        if baselines.len() >= self.shared.settings.max_workloads && !baselines.contains_key(sighting.workload)
+        {
+            return None;
+        }
+        let name: Arc<str> = sighting.workload.into();
+        let new = || Workload::new(Arc::clone(&name), self.shared.prior, sighting.time, sighting.day);
+        Some(Arc::clone(baselines.entry(Arc::clone(&name)).or_insert_with(|| Arc::new(Mutex::new(new())))))
+    }
+
+    fn count(&self, sighting: &Sighting<'_>, verdict: &Verdict) {
+        let counters = &self.shared.counters;
+        counters.scored(u64::from(verdict.score.is_some()));
+        counters.novel(u64::from(verdict.novel));
+        counters.unknown_context(u64::from(sighting.context.unknown() > 0));
+        match verdict.standing {
+            Standing::Learning(_) => counters.learning(1),
+            Standing::Known | Standing::Learned => counters.learned(1),
+            Standing::Held => counters.held(1),
+            Standing::Denied | Standing::Unlearned | Standing::Loading | Standing::Refused => {}
+        }
+    }
+
+    fn unknown(&self, sighting: &Sighting<'_>, standing: Standing) -> Verdict {
+        Verdict {
+            workload: sighting.workload.into(),
+            standing,
+            score: None,
+            distance: None,
+            smoothed: None,
+            threshold: match self.shared.settings.threshold {
+                Threshold::Fixed(threshold) => threshold,
+                Threshold::Auto => Score::from_ten_thousandths(8_500),
+            },
+            level: Level::Learning,
+            novel: false,
+            first: false,
+            seen: 0,
+            explanation: None,
+        }
+    }
+
+    /// Every workload; the map is not locked while they are used.
+    pub(crate) fn workloads(&self) -> Vec<(Arc<str>, Arc<Mutex<Workload>>)> {
+        self.baselines
+            .read()
+            .iter()
+            .map(|(name, workload)| (Arc::clone(name), Arc::clone(workload)))
+            .collect()
+    }
+
+    pub(crate) fn insert(&self, name: Arc<str>, workload: Workload) {
+        self.baselines.write().insert(name, Arc::new(Mutex::new(workload)));
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.loaded.store(matches!(phase, Phase::Loaded(_)), Relaxed);
+        *self.phase.lock() = phase;
+        self.phase_changed.notify_all();
+    }
+
+    pub(crate) fn set_access(&self, access: Access) {
+        self.reader.store(access == Access::Reader, Relaxed);
+    }
+
+    /// Whether a workload has not been swept on this day of its calendar yet. Asking marks it.
+    pub(crate) fn sweep_is_due(&self, workload: &Arc<Mutex<Workload>>, day: Day) -> bool {
+        self.swept.lock().insert(Arc::as_ptr(workload).addr(), day) != Some(day)
+    }
+
+    /// Says something once. The oldest goes when nobody listens.
+    pub(crate) fn notice(&self, text: &str) {
+        let mut notices = self.notices.lock();
+        if notices.len() >= MAX_NOTICES {
+            notices.pop_front();
+        }
+        notices.push_back(printable(text, 1_000));
+    }
+}
+
+fn failed(operation: &'static str, cause: &str) -> StoreError {
+    StoreError::Failed { operation, workload: "every workload".into(), cause: cause.into() }
+}

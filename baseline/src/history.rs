@@ -1,0 +1,211 @@
+//! What a workload's own days were like: how many alert groups they brought, and what today has spent.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use anomaly_vectorizer::Execution;
+
+use crate::calibration::{Calibration, History, OWN_FROM, Prior, SPENDABLE};
+use crate::row::{Day, DaySet};
+use crate::score::Score;
+
+/// Completed days that count.
+const WINDOW: Day = 7;
+
+/// Alert groups remembered per day. Past that a group is treated as one that has not alerted: more alerts, not fewer.
+const MAX_GROUPS: usize = 4_096;
+
+/// An alert group of a workload: what a person sees as one thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Group(u64);
+
+impl Group {
+    /// The group of an execution: parent, name and uid.
+    pub(crate) fn of(execution: &Execution) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (&execution.parent, &execution.name, execution.uid).hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
+/// The groups that were new on each of the last days.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OwnDays {
+    groups: HashMap<Day, HashSet<Group>>,
+}
+
+impl OwnDays {
+    /// Notes a row that is active now, by the day it was first seen and its distance then.
+    pub(crate) fn note(&mut self, first_day: Day, distance: f32, group: Group, today: Day) {
+        if distance >= OWN_FROM && first_day >= today.saturating_sub(WINDOW) {
+            let groups = self.groups.entry(first_day).or_default();
+            if groups.len() < MAX_GROUPS {
+                groups.insert(group);
+            }
+        }
+    }
+
+    /// Drops days that no longer count.
+    pub(crate) fn roll(&mut self, today: Day) {
+        self.groups.retain(|&day, _| day >= today.saturating_sub(WINDOW));
+    }
+
+    /// The calibration for `today`. The day on which the workload was first seen and the first full day are left out,
+    /// for everything is new then; so is today, which is not over.
+    pub(crate) fn calibration(&self, prior: Prior, first_day: Day, today: Day) -> Calibration {
+        let from = first_day.saturating_add(2).max(today.saturating_sub(WINDOW));
+        let counted = |day: Day| day >= from && day < today;
+        let groups = self
+            .groups
+            .iter()
+            .filter(|(day, _)| counted(**day))
+            .map(|(_, groups)| groups.len())
+            .sum::<usize>();
+        let days = today.saturating_sub(from).clamp(0, WINDOW);
+        Calibration::new(
+            prior,
+            History { groups: u32::try_from(groups).unwrap_or(u32::MAX), days: days.unsigned_abs() },
+        )
+    }
+}
+
+/// What happened on one day so far.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Today {
+    pub(crate) day: Day,
+    /// The highest score of each group, counted without repeats.
+    highest: HashMap<Group, Score>,
+    /// The groups with the highest of those, in falling order: all that a threshold depends on.
+    top: Vec<(Score, Group)>,
+    /// Groups that were at or above the threshold.
+    alerted: HashSet<Group>,
+    /// Runs of executions that have no row.
+    runs: HashMap<u128, u32>,
+}
+
+impl Today {
+    pub(crate) fn new(day: Day) -> Self {
+        Self { day, ..Self::default() }
+    }
+
+    /// The threshold that keeps the day's budget, for an execution of `group`.
+    pub(crate) fn threshold(&self, calibration: &Calibration, group: Option<Group>) -> Score {
+        let mut spent = [Score::ZERO; SPENDABLE + 1];
+        let others = self.top.iter().filter(|(_, other)| Some(*other) != group);
+        let mut count = 0;
+        for (slot, (score, _)) in spent.iter_mut().zip(others) {
+            *slot = *score;
+            count += 1;
+        }
+        calibration.budget_threshold(&spent[..count])
+    }
+
+    /// Notes that `group` reached `score`, counted without repeats.
+    pub(crate) fn spend(&mut self, group: Group, score: Score) {
+        if self.highest.len() >= MAX_GROUPS && !self.highest.contains_key(&group) {
+            return;
+        }
+        let highest = self.highest.entry(group).or_default();
+        if score <= *highest {
+            return;
+        }
+        *highest = score;
+        self.top.retain(|(_, other)| *other != group);
+        let position = self.top.partition_point(|(other, _)| *other >= score);
+        self.top.insert(position, (score, group));
+        // One more than a threshold looks at, for the group that asks is left out.
+        self.top.truncate(SPENDABLE + 2);
+    }
+
+    /// Whether a novel execution is the first of its group today. Asking marks the group.
+    pub(crate) fn first(&mut self, group: Group) -> bool {
+        if self.alerted.len() >= MAX_GROUPS {
+            return !self.alerted.contains(&group);
+        }
+        self.alerted.insert(group)
+    }
+
+    /// Earlier runs today of an execution without a row. Asking counts one more.
+    pub(crate) fn run_without_row(&mut self, key: u128) -> u32 {
+        if self.runs.len() >= MAX_GROUPS && !self.runs.contains_key(&key) {
+            return 0;
+        }
+        let runs = self.runs.entry(key).or_default();
+        *runs = runs.saturating_add(1);
+        *runs - 1
+    }
+}
+
+/// On how many distinct days a held execution must be seen before it is learned, by how far it was: `None` where only
+/// a person can say so.
+pub(crate) fn days_to_promote(distance: f32) -> Option<u32> {
+    if distance < NEAR_NEWS { Some(3) } else { Some(7) }
+}
+
+/// Below this distance, news is near: much of it was seen before.
+const NEAR_NEWS: f32 = 0.6;
+
+/// Whether a row last seen on `days.last` is forgotten by `today`.
+pub(crate) fn is_forgotten(days: &DaySet, today: Day, retention: u16, long_retention: u16) -> bool {
+    // "Two weeks or more": the first and the last day that are remembered lie at least a week apart.
+    let span = 63_u32.saturating_sub(days.bits.leading_zeros());
+    let keep = if span >= 7 { long_retention.max(retention) } else { retention };
+    today.saturating_sub(days.last) > Day::from(keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(name: &str) -> Group {
+        Group::of(&Execution { name: name.into(), ..Execution::default() })
+    }
+
+    #[test]
+    fn a_group_pays_for_others_not_for_itself() {
+        let calibration = Calibration::new(Prior::SHIPPED, History::default());
+        let mut today = Today::new(3);
+        today.spend(group("a"), Score::from_ten_thousandths(9700));
+        let unspent = calibration.budget_threshold(&[]);
+        assert_eq!(today.threshold(&calibration, Some(group("a"))), unspent);
+        assert!(today.threshold(&calibration, Some(group("b"))) > unspent);
+        assert_eq!(today.threshold(&calibration, None), today.threshold(&calibration, Some(group("b"))));
+    }
+
+    #[test]
+    fn an_alert_group_is_first_once_a_day() {
+        let mut today = Today::new(0);
+        assert!(today.first(group("a")));
+        assert!(!today.first(group("a")));
+        assert!(today.first(group("b")));
+    }
+
+    #[test]
+    fn the_first_day_the_first_full_day_and_today_do_not_count() {
+        let busy = |days: &[Day]| {
+            let mut own = OwnDays::default();
+            for &day in days {
+                for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+                    own.note(day, 0.9, group(name), 9);
+                }
+            }
+            own
+        };
+        let quiet = busy(&[]).calibration(Prior::SHIPPED, 5, 9);
+        assert_eq!(busy(&[5, 6, 9]).calibration(Prior::SHIPPED, 5, 9), quiet);
+        assert!(busy(&[7]).calibration(Prior::SHIPPED, 5, 9).rate(0.5) > quiet.rate(0.5));
+        assert!(busy(&[7, 8]).calibration(Prior::SHIPPED, 5, 9).rate(0.5) > quiet.rate(0.5));
+    }
+
+    #[test]
+    fn a_weekly_job_is_kept_longer() {
+        let mut weekly = DaySet::of(0);
+        weekly.insert(7);
+        assert!(!is_forgotten(&weekly, 7 + 35, 7, 35));
+        assert!(is_forgotten(&weekly, 7 + 36, 7, 35));
+        let mut daily = DaySet::of(5);
+        daily.insert(7);
+        assert!(!is_forgotten(&daily, 7 + 7, 7, 35));
+        assert!(is_forgotten(&daily, 7 + 8, 7, 35));
+    }
+}

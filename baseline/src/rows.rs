@@ -1,0 +1,198 @@
+//! A workload's rows in memory, by number and by key.
+
+use std::collections::HashMap;
+
+use anomaly_vectorizer::{Embedder, Embedding, Execution, Feature, FeatureClass, Seen};
+
+use crate::features::{self, Packed};
+use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp};
+
+/// What the store does not have yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Unsaved {
+    Nothing,
+    /// Counts and last-seen: within minutes.
+    Counts,
+    /// The row itself or its state: within a second.
+    Row,
+}
+
+/// One distinct execution.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    pub(crate) key: u128,
+    pub(crate) execution: Execution,
+    pub(crate) features: Box<[Packed]>,
+    /// W of the features.
+    pub(crate) weight: f32,
+    pub(crate) seen: Seen,
+    pub(crate) count: u64,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) last_seen: Timestamp,
+    pub(crate) first_day: Day,
+    pub(crate) days: DaySet,
+    pub(crate) distance: f32,
+    pub(crate) state: RowState,
+    pub(crate) unsaved: Unsaved,
+    /// Runs on the day `days.last`.
+    pub(crate) runs_today: u32,
+}
+
+impl Row {
+    /// Counts one more run.
+    pub(crate) fn run(&mut self, time: Timestamp, day: Day) {
+        if self.days.insert(day) && self.days.last == day {
+            self.runs_today = 0;
+        }
+        self.runs_today = self.runs_today.saturating_add(1);
+        self.count = self.count.saturating_add(1);
+        self.last_seen = self.last_seen.max(time);
+    }
+
+    /// Earlier runs on `day`.
+    pub(crate) fn runs_on(&self, day: Day) -> u32 {
+        if self.days.last == day { self.runs_today } else { 0 }
+    }
+}
+
+/// Rows by number; numbers are reused.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    slots: Vec<Option<Row>>,
+    free: Vec<u32>,
+    by_key: HashMap<u128, u32>,
+    by_state: [usize; 4],
+}
+
+impl Rows {
+    /// How many rows are in this state.
+    pub(crate) fn count(&self, state: RowState) -> usize {
+        self.by_state[state as usize]
+    }
+
+    /// The number of the row with this key.
+    pub(crate) fn find(&self, key: u128) -> Option<u32> {
+        self.by_key.get(&key).copied()
+    }
+
+    pub(crate) fn get(&self, number: u32) -> Option<&Row> {
+        self.slots.get(number as usize)?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, number: u32) -> Option<&mut Row> {
+        self.slots.get_mut(number as usize)?.as_mut()
+    }
+
+    /// Adds a row whose key is not there yet; a row of the same key is replaced.
+    pub(crate) fn insert(&mut self, row: Row) -> u32 {
+        if let Some(number) = self.find(row.key) {
+            self.remove(number);
+        }
+        self.by_state[row.state as usize] += 1;
+        let key = row.key;
+        let number = match self.free.pop() {
+            Some(number) => {
+                self.slots[number as usize] = Some(row);
+                number
+            }
+            None => {
+                self.slots.push(Some(row));
+                (self.slots.len() - 1) as u32
+            }
+        };
+        self.by_key.insert(key, number);
+        number
+    }
+
+    pub(crate) fn remove(&mut self, number: u32) -> Option<Row> {
+        let row = self.slots.get_mut(number as usize)?.take()?;
+        self.by_key.remove(&row.key);
+        self.by_state[row.state as usize] -= 1;
+        self.free.push(number);
+        Some(row)
+    }
+
+    /// Changes a row's state, keeping the counts by state.
+    pub(crate) fn set_state(&mut self, number: u32, state: RowState) {
+        if let Some(row) = self.slots.get_mut(number as usize).and_then(Option::as_mut) {
+            self.by_state[row.state as usize] -= 1;
+            self.by_state[state as usize] += 1;
+            row.state = state;
+        }
+    }
+
+    /// One past the highest row number.
+    pub(crate) fn end(&self) -> u32 {
+        self.slots.len() as u32
+    }
+}
+
+/// A row as the store keeps it.
+pub(crate) fn to_stored(row: &Row, embedder: &dyn Embedder, scratch: &mut Embedding) -> StoredRow {
+    embedder.embed(&row.execution, scratch);
+    StoredRow {
+        kind: EXEC.to_owned(),
+        key: row.key,
+        execution: row.execution.clone(),
+        features: scratch.features.clone(),
+        vector: scratch.vector.to_vec(),
+        seen: row.seen,
+        count: row.count,
+        first_seen: row.first_seen,
+        last_seen: row.last_seen,
+        first_day: row.first_day,
+        days: row.days,
+        distance: row.distance,
+        state: row.state,
+    }
+}
+
+/// The kind of act that an execution is.
+pub(crate) const EXEC: &str = "exec";
+
+/// A row from what the store kept; `None` for kinds that this release does not know.
+pub(crate) fn from_stored(stored: StoredRow) -> Option<Row> {
+    let StoredRow {
+        kind,
+        key,
+        execution,
+        features,
+        vector: _,
+        seen,
+        count,
+        first_seen,
+        last_seen,
+        first_day,
+        days,
+        distance,
+        state,
+    } = stored;
+    if kind != EXEC {
+        return None;
+    }
+    let features = packed(&features);
+    Some(Row {
+        key,
+        weight: features::total(&features),
+        execution,
+        features,
+        seen,
+        count,
+        first_seen,
+        last_seen,
+        first_day,
+        days,
+        distance,
+        state,
+        unsaved: Unsaved::Nothing,
+        // Not kept: a restart forgets how often today, which makes a repeat score a little higher, never lower.
+        runs_today: 0,
+    })
+}
+
+fn packed(features: &[Feature]) -> Box<[Packed]> {
+    let mut packed = Vec::with_capacity(features.len());
+    features::pack_all(features, &mut packed);
+    debug_assert!(FeatureClass::ALL.len() <= 16, "a class fits into four bits");
+    packed.into_boxed_slice()
+}

@@ -1,0 +1,76 @@
+//! Text that came from outside, made safe for a terminal, a log line and a field.
+
+use std::fmt::Write;
+
+/// `text` with everything that a terminal or a reader could be fooled by escaped, at most `max_bytes` long.
+///
+/// Escaped are control characters (`\n`, `\x1b`), marks that reorder or hide text (bidirectional controls,
+/// zero-width characters, `\u{202e}`) and line separators. A backslash stays itself: this is for reading, not for
+/// parsing back. Text that is too long ends in `...`, never within a character or an escape.
+pub fn printable(text: &str, max_bytes: usize) -> String {
+    const MORE: &str = "...";
+    let mut out = String::with_capacity(text.len().min(max_bytes));
+    // How much of `out` may stay if more has to be marked behind it.
+    let mut room_for_more = 0;
+    for character in text.chars() {
+        let before = out.len();
+        match character {
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c.is_control() => drop(write!(out, "\\x{:02x}", u32::from(c))),
+            c if misleading(c) => drop(write!(out, "\\u{{{:x}}}", u32::from(c))),
+            c => out.push(c),
+        }
+        if out.len() > max_bytes {
+            out.truncate(if max_bytes >= MORE.len() { room_for_more } else { before });
+            if max_bytes >= MORE.len() {
+                out.push_str(MORE);
+            }
+            return out;
+        }
+        if out.len() + MORE.len() <= max_bytes {
+            room_for_more = out.len();
+        }
+    }
+    out
+}
+
+/// Characters that are not controls but change the order or the visibility of their neighbours.
+fn misleading(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::printable;
+
+    #[test]
+    fn what_fools_a_terminal_is_escaped() {
+        assert_eq!(printable("a\x1b[2Jb\u{202e}c\n", 99), "a\\x1b[2Jb\\u{202e}c\\n");
+        assert_eq!(printable("\u{9b}31m", 99), "\\x9b31m");
+        assert_eq!(printable("naïve ☃ C:\\", 99), "naïve ☃ C:\\");
+    }
+
+    #[test]
+    fn long_text_says_so() {
+        assert_eq!(printable("abcdefgh", 8), "abcdefgh");
+        assert_eq!(printable("abcdefghi", 8), "abcde...");
+        assert_eq!(printable("abcdefg\n", 8), "abcde...");
+        assert_eq!(printable("ab", 1), "a");
+    }
+
+    proptest! {
+        #[test]
+        fn never_longer_and_never_a_control(text in ".*", max in 0usize..60) {
+            let out = printable(&text, max);
+            prop_assert!(out.len() <= max);
+            prop_assert!(!out.chars().any(|c| c.is_control() || super::misleading(c)));
+        }
+    }
+}

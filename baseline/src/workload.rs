@@ -1,0 +1,650 @@
+//! One workload: its rows, its learning, and the way of an execution through them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use anomaly_vectorizer::{Context, Embedder, Embedding, Execution, Seen, Vector};
+
+use crate::calibration::{Calibration, Prior};
+use crate::counters::Counters;
+use crate::distance::{self, Measure, Query};
+use crate::explain::explain;
+use crate::features::{self, Packed};
+use crate::history::{Group, OwnDays, Today, days_to_promote, is_forgotten};
+use crate::index::{Index, Scratch};
+use crate::learning::{self, Recent};
+use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord};
+use crate::rows::{Row, Rows, Unsaved, from_stored, to_stored};
+use crate::score::{Level, Score};
+use crate::settings::{Settings, Threshold};
+use crate::verdict::{Progress, Sighting, Standing, Teach, Verdict, WorkloadStatus};
+
+/// Programs of the never-learn list that are named in the status.
+const MAX_WARNINGS: usize = 8;
+
+/// What every workload of an engine shares.
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
+    pub(crate) prior: Prior,
+    pub(crate) measure: Measure,
+    pub(crate) embedder: Arc<dyn Embedder>,
+    pub(crate) counters: Counters,
+}
+
+/// One workload's baseline.
+pub(crate) struct Workload {
+    name: Arc<str>,
+    record: WorkloadRecord,
+    rows: Rows,
+    /// The vectors of the active rows.
+    index: Index,
+    /// In how many active rows each feature is.
+    known: HashMap<Packed, u32>,
+    /// The contexts that active rows were seen with.
+    seen: Seen,
+    recent: Recent,
+    own: OwnDays,
+    today: Today,
+    calibration: Calibration,
+    warnings: Vec<String>,
+    unsaved: UnsavedRows,
+    scratch: WorkSpace,
+}
+
+/// Rows that the store does not have yet, by number, and keys that it still has.
+#[derive(Debug, Default)]
+struct UnsavedRows {
+    rows: Vec<u32>,
+    counts: Vec<u32>,
+    deleted: Vec<u128>,
+    record: bool,
+}
+
+/// What the store has to write for one workload.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) record: WorkloadRecord,
+    pub(crate) rows: Vec<StoredRow>,
+    pub(crate) deleted: Vec<u128>,
+}
+
+/// Buffers that live as long as the workload, so that an execution allocates nothing that stays.
+#[derive(Debug, Default)]
+struct WorkSpace {
+    embedding: Embedding,
+    packed: Vec<Packed>,
+    index: Scratch,
+}
+
+/// What a search found.
+struct Found {
+    distance: f64,
+    nearest: Option<u32>,
+}
+
+impl Workload {
+    /// A workload that is seen for the first time.
+    pub(crate) fn new(name: Arc<str>, prior: Prior, time: Timestamp, day: Day) -> Self {
+        let record =
+            WorkloadRecord { first_seen: time, last_seen: time, first_day: day, ..WorkloadRecord::default() };
+        Self {
+            name,
+            record,
+            rows: Rows::default(),
+            index: Index::default(),
+            known: HashMap::new(),
+            seen: Seen::default(),
+            recent: Recent::default(),
+            own: OwnDays::default(),
+            today: Today::new(day),
+            calibration: OwnDays::default().calibration(prior, day, day),
+            warnings: Vec::new(),
+            unsaved: UnsavedRows::default(),
+            scratch: WorkSpace::default(),
+        }
+    }
+
+    /// A workload as the store kept it. Its last day is today until a later one is seen.
+    pub(crate) fn load(
+        name: Arc<str>,
+        record: WorkloadRecord,
+        rows: Vec<StoredRow>,
+        shared: &Shared,
+    ) -> Self {
+        let day = record.days.last.max(record.first_day);
+        let mut workload = Self::new(name, shared.prior, record.first_seen, record.first_day);
+        workload.record = record;
+        workload.today = Today::new(day);
+        for row in rows.into_iter().filter_map(from_stored) {
+            let (state, key) = (row.state, row.key);
+            let number = workload.rows.insert(row);
+            if state == RowState::Active {
+                workload.activate(number, shared);
+            } else if state == RowState::Held {
+                workload.resume_today(key, shared.settings.warn);
+            }
+        }
+        workload.calibration = workload.own.calibration(shared.prior, workload.record.first_day, day);
+        workload
+    }
+
+    /// Scores an execution, and learns from it what the policy allows.
+    pub(crate) fn observe(&mut self, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
+        self.roll(sighting.day, shared);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        shared.embedder.embed(sighting.execution, &mut scratch.embedding);
+        let verdict = self.judge(sighting, shared, &mut scratch);
+        self.scratch = scratch;
+        verdict
+    }
+
+    fn judge(&mut self, sighting: &Sighting<'_>, shared: &Shared, scratch: &mut WorkSpace) -> Verdict {
+        let Sighting { execution, context, time, day, teach, .. } = *sighting;
+        let key = scratch.embedding.key;
+        let learning = self.record.learned_at.is_none();
+        let row = self.rows.find(key);
+        let active = row.and_then(|number| self.rows.get(number)).filter(|row| row.state == RowState::Active);
+        let (is_known, is_repeat) =
+            (active.is_some(), active.is_some_and(|row| context.is_within(&row.seen)));
+        if teach == Teach::Policy || (teach == Teach::Seed && learning) {
+            self.recent.note(!is_known);
+            self.count_execution(time, day);
+        }
+        if let Some(number) = row.filter(|_| is_repeat) {
+            return self.repeat(number, sighting, shared);
+        }
+        features::pack_all(&scratch.embedding.features, &mut scratch.packed);
+        if learning {
+            if teach != Teach::Nothing {
+                self.learn_in_warm_up(sighting, shared, scratch);
+            }
+            return self.learning_verdict(key, sighting, shared);
+        }
+        let query = Query::new(&scratch.packed, &context, &scratch.embedding.vector);
+        let found = self.search(&query, shared, &mut scratch.index);
+        // An execution that is known but for its surroundings is held under a key of its own.
+        let key = if is_known { key_in_context(key, &context) } else { key };
+        let group = Group::of(execution);
+        let runs = match self.rows.find(key).and_then(|number| self.rows.get(number)) {
+            Some(row) => row.runs_on(self.today.day),
+            None => self.today.run_without_row(key),
+        };
+        let score = self.calibration.score(found.distance, runs);
+        let threshold = self.threshold(shared, Some(group));
+        let novel = score >= threshold;
+        let first = match teach {
+            Teach::Policy => {
+                self.today.spend(group, self.calibration.score(found.distance, 0));
+                novel && self.today.first(group)
+            }
+            Teach::Seed | Teach::Nothing => novel,
+        };
+        let explanation = explain(
+            &*shared.embedder,
+            execution,
+            &context,
+            found.nearest.and_then(|number| self.rows.get(number)),
+            &|feature| self.known.contains_key(&feature),
+        );
+        let standing = match teach {
+            Teach::Policy => self.learn(key, found.distance, sighting, shared, scratch),
+            Teach::Seed | Teach::Nothing => Standing::Unlearned,
+        };
+        let seen =
+            self.rows.find(key).and_then(|number| self.rows.get(number)).map_or(1, |row| row.count.max(1));
+        Verdict {
+            workload: Arc::clone(&self.name),
+            standing,
+            score: Some(score),
+            distance: Some(Score::floor(found.distance)),
+            smoothed: None,
+            threshold,
+            level: level(score, &shared.settings),
+            novel,
+            first,
+            seen,
+            explanation: Some(explanation),
+        }
+    }
+
+    /// An execution that is known in this very context.
+    fn repeat(&mut self, number: u32, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
+        let Sighting { context, time, day, teach, .. } = *sighting;
+        let learning = self.record.learned_at.is_none();
+        let row = self.rows.get_mut(number).expect("the caller found it");
+        if teach == Teach::Policy || (teach == Teach::Seed && learning) {
+            let new_day = row.days.last != day;
+            row.run(time, day);
+            let new_context = row.seen.insert(&context);
+            self.seen.insert(&context);
+            self.mark(number, if new_day || new_context { Unsaved::Row } else { Unsaved::Counts });
+        }
+        let seen = self.rows.get(number).map_or(0, |row| row.count);
+        if learning {
+            self.end_learning_if_enough(time, shared);
+            return Verdict {
+                seen,
+                ..self.unscored(Standing::Learning(self.progress(time, shared)), shared)
+            };
+        }
+        Verdict {
+            standing: Standing::Known,
+            score: Some(Score::ZERO),
+            distance: Some(Score::ZERO),
+            level: level(Score::ZERO, &shared.settings),
+            novel: self.threshold(shared, None) == Score::ZERO,
+            seen,
+            ..self.unscored(Standing::Known, shared)
+        }
+    }
+
+    fn learning_verdict(&mut self, key: u128, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
+        self.end_learning_if_enough(sighting.time, shared);
+        let seen = self.rows.find(key).and_then(|number| self.rows.get(number)).map_or(0, |row| row.count);
+        Verdict { seen, ..self.unscored(Standing::Learning(self.progress(sighting.time, shared)), shared) }
+    }
+
+    fn unscored(&self, standing: Standing, shared: &Shared) -> Verdict {
+        Verdict {
+            workload: Arc::clone(&self.name),
+            standing,
+            score: None,
+            distance: None,
+            smoothed: None,
+            threshold: self.threshold(shared, None),
+            level: Level::Learning,
+            novel: false,
+            first: false,
+            seen: 0,
+            explanation: None,
+        }
+    }
+
+    fn search(&self, query: &Query<'_>, shared: &Shared, scratch: &mut Scratch) -> Found {
+        let (candidates, compared) = self.index.nearest(query.vector, distance::CANDIDATES, scratch);
+        shared.counters.compared(compared, self.index.len());
+        let rows =
+            candidates.filter_map(|(similarity, number)| Some((similarity, number, self.rows.get(number)?)));
+        let (distance, nearest) =
+            shared.measure.nearest(query, rows, &self.seen, &|feature| self.known.contains_key(&feature));
+        Found { distance, nearest }
+    }
+
+    /// While it learns, a workload learns everything but what is on the never-learn list.
+    ///
+    /// Rows of the warm-up have distance 0, so that the order in which executions came changes nothing.
+    fn learn_in_warm_up(&mut self, sighting: &Sighting<'_>, shared: &Shared, scratch: &WorkSpace) {
+        let never = never_learn(sighting.execution, &shared.settings);
+        if never && self.warnings.len() < MAX_WARNINGS && !self.warnings.contains(&sighting.execution.name) {
+            self.warnings.push(sighting.execution.name.clone());
+        }
+        let key = scratch.embedding.key;
+        match self.rows.find(key).and_then(|number| Some((number, self.rows.get(number)?.state))) {
+            Some((number, RowState::Active | RowState::Held | RowState::Denied)) => {
+                let row = self.rows.get_mut(number).expect("it was found");
+                row.run(sighting.time, sighting.day);
+                if row.state == RowState::Active {
+                    row.seen.insert(&sighting.context);
+                    self.seen.insert(&sighting.context);
+                }
+                self.mark(number, Unsaved::Row);
+            }
+            Some((_, RowState::Forgotten)) | None => {
+                let state = if never { RowState::Held } else { RowState::Active };
+                let distance = if never { 1.0 } else { 0.0 };
+                self.add(key, state, distance, sighting, shared, scratch);
+            }
+        }
+    }
+
+    /// Learns a scored execution: near ones at once, far ones after they recurred on enough days.
+    fn learn(
+        &mut self,
+        key: u128,
+        distance: f64,
+        sighting: &Sighting<'_>,
+        shared: &Shared,
+        scratch: &WorkSpace,
+    ) -> Standing {
+        let Sighting { execution, context, time, day, .. } = *sighting;
+        let settings = &shared.settings;
+        let exact = scratch.embedding.key;
+        let never = never_learn(execution, settings);
+        let near = distance < settings.learn_below && !never;
+        if key != exact && near {
+            // Known but for its surroundings, and those are not far: the row takes them on.
+            let number = self.rows.find(exact).expect("the caller found it");
+            self.rows.get_mut(number).expect("it was found").run(time, day);
+            self.take_on(number, &context);
+            return Standing::Learned;
+        }
+        let Some(number) = self.rows.find(key) else {
+            let state = if near { RowState::Active } else { RowState::Held };
+            return match self.add(key, state, distance as f32, sighting, shared, scratch) {
+                Some(RowState::Active) => Standing::Learned,
+                Some(_) => Standing::Held,
+                None => Standing::Unlearned,
+            };
+        };
+        let row = self.rows.get_mut(number).expect("it was found");
+        row.run(time, day);
+        row.seen.insert(&context);
+        let recurred = days_to_promote(row.distance).is_some_and(|days| row.days.len() >= days);
+        match row.state {
+            RowState::Denied => {
+                self.mark(number, Unsaved::Row);
+                Standing::Denied
+            }
+            RowState::Held | RowState::Forgotten if (near || recurred) && !never => {
+                self.promote(number, exact, distance as f32, shared);
+                Standing::Learned
+            }
+            _ => {
+                self.rows.set_state(number, RowState::Held);
+                self.mark(number, Unsaved::Row);
+                Standing::Held
+            }
+        }
+    }
+
+    /// Makes a held or forgotten row active.
+    fn promote(&mut self, number: u32, exact: u128, distance: f32, shared: &Shared) {
+        let Some(row) = self.rows.get_mut(number) else { return };
+        if row.key != exact {
+            // It was held for its surroundings alone: the row of the execution itself takes them on.
+            let (held, seen) = (row.key, row.seen);
+            if let Some(original) = self.rows.find(exact) {
+                self.rows.remove(number);
+                self.unsaved.deleted.push(held);
+                if let Some(row) = self.rows.get_mut(original) {
+                    row.seen = merged(row.seen, seen);
+                    self.seen = merged(self.seen, seen);
+                }
+                self.mark(original, Unsaved::Row);
+            }
+            return;
+        }
+        row.distance = row.distance.max(distance);
+        self.rows.set_state(number, RowState::Active);
+        self.activate(number, shared);
+        self.mark(number, Unsaved::Row);
+        self.calibration = self.own.calibration(shared.prior, self.record.first_day, self.today.day);
+    }
+
+    /// An active row is seen in a context it was never seen in.
+    fn take_on(&mut self, number: u32, context: &Context) {
+        if let Some(row) = self.rows.get_mut(number) {
+            row.seen.insert(context);
+        }
+        self.seen.insert(context);
+        self.mark(number, Unsaved::Row);
+    }
+
+    /// Adds a row in this state. `None` where there is no room, which is counted.
+    fn add(
+        &mut self,
+        key: u128,
+        state: RowState,
+        distance: f32,
+        sighting: &Sighting<'_>,
+        shared: &Shared,
+        scratch: &WorkSpace,
+    ) -> Option<RowState> {
+        let Sighting { execution, context, time, day, .. } = *sighting;
+        let settings = &shared.settings;
+        let room = match state {
+            RowState::Active => self.rows.count(RowState::Active) < settings.max_rows,
+            _ => self.rows.count(RowState::Held) + self.rows.count(RowState::Denied) < settings.max_held,
+        };
+        if !room {
+            shared.counters.no_room();
+            return None;
+        }
+        let mut row = Row {
+            key,
+            execution: execution.clone(),
+            features: scratch.packed.as_slice().into(),
+            weight: features::total(&scratch.packed),
+            seen: context.into(),
+            count: 0,
+            first_seen: time,
+            last_seen: time,
+            first_day: day,
+            days: DaySet::default(),
+            distance,
+            state,
+            unsaved: Unsaved::Nothing,
+            runs_today: 0,
+        };
+        row.run(time, day);
+        let number = self.rows.insert(row);
+        if state == RowState::Active {
+            self.index.insert(number, &scratch.embedding.vector);
+            self.activate_features(number);
+        }
+        self.mark(number, Unsaved::Row);
+        Some(state)
+    }
+
+    /// Puts an active row, whose vector is not at hand, into the index.
+    fn activate(&mut self, number: u32, shared: &Shared) {
+        let Some(row) = self.rows.get(number) else { return };
+        shared.embedder.embed(&row.execution, &mut self.scratch.embedding);
+        let vector: Vector = self.scratch.embedding.vector;
+        self.index.insert(number, &vector);
+        self.activate_features(number);
+    }
+
+    fn activate_features(&mut self, number: u32) {
+        let Some(row) = self.rows.get(number) else { return };
+        for &feature in &row.features {
+            *self.known.entry(feature).or_default() += 1;
+        }
+        self.seen = merged(self.seen, row.seen);
+        self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
+    }
+
+    /// Takes a row out of the neighbours.
+    fn deactivate(&mut self, number: u32) {
+        self.index.remove(number);
+        let Some(row) = self.rows.get(number) else { return };
+        for feature in &row.features {
+            if let Some(count) = self.known.get_mut(feature) {
+                *count -= 1;
+                if *count == 0 {
+                    self.known.remove(feature);
+                }
+            }
+        }
+    }
+
+    /// After a restart, what was held today has alerted today.
+    fn resume_today(&mut self, key: u128, alerted_from: Score) {
+        let Some(row) = self.rows.find(key).and_then(|number| self.rows.get(number)) else { return };
+        if row.days.last == self.today.day {
+            let group = Group::of(&row.execution);
+            let score = self.calibration.score(f64::from(row.distance), 0);
+            self.today.spend(group, score);
+            if score >= alerted_from {
+                self.today.first(group);
+            }
+        }
+    }
+
+    fn count_execution(&mut self, time: Timestamp, day: Day) {
+        let WorkloadRecord { executions, last_seen, days, .. } = &mut self.record;
+        *executions = executions.saturating_add(1);
+        *last_seen = (*last_seen).max(time);
+        days.insert(day);
+        self.unsaved.record = true;
+    }
+
+    fn end_learning_if_enough(&mut self, time: Timestamp, shared: &Shared) {
+        if self.record.learned_at.is_none()
+            && learning::is_enough(&shared.settings, &self.record, self.recent, time)
+        {
+            self.finish_learning(time);
+        }
+    }
+
+    /// Ends the warm-up whatever was seen.
+    pub(crate) fn finish_learning(&mut self, time: Timestamp) {
+        self.record.learned_at.get_or_insert(time);
+        self.unsaved.record = true;
+    }
+
+    fn progress(&self, now: Timestamp, shared: &Shared) -> Progress {
+        learning::progress(&shared.settings, &self.record, self.recent, now)
+    }
+
+    fn threshold(&self, shared: &Shared, group: Option<Group>) -> Score {
+        match shared.settings.threshold {
+            Threshold::Fixed(threshold) => threshold,
+            Threshold::Auto => self.today.threshold(&self.calibration, group),
+        }
+    }
+
+    /// Begins a new day. A clock that jumps back begins none.
+    fn roll(&mut self, day: Day, shared: &Shared) {
+        if day > self.today.day {
+            self.today = Today::new(day);
+            self.own.roll(day);
+            self.calibration = self.own.calibration(shared.prior, self.record.first_day, day);
+        }
+    }
+
+    /// Forgets rows among the numbers from `start`, at most `most` of them. Returns where to go on, or `None` at the
+    /// end. In small steps, because whoever scores an execution waits meanwhile.
+    pub(crate) fn sweep(&mut self, start: u32, most: u32, shared: &Shared) -> Option<u32> {
+        let Settings { retention_days, .. } = shared.settings;
+        let today = self.today.day;
+        let end = self.rows.end().min(start.saturating_add(most));
+        for number in start..end {
+            let Some(row) = self.rows.get(number) else { continue };
+            let long = Settings::LONG_RETENTION_DAYS;
+            match row.state {
+                RowState::Active if is_forgotten(&row.days, today, retention_days, long) => {
+                    self.deactivate(number);
+                    self.rows.set_state(number, RowState::Forgotten);
+                    self.mark(number, Unsaved::Row);
+                }
+                RowState::Held | RowState::Forgotten if is_forgotten(&row.days, today, long, long) => {
+                    self.unsaved.deleted.extend(self.rows.remove(number).map(|row| row.key));
+                }
+                _ => {}
+            }
+        }
+        (end < self.rows.end()).then_some(end)
+    }
+
+    fn mark(&mut self, number: u32, unsaved: Unsaved) {
+        let Some(row) = self.rows.get_mut(number) else { return };
+        if unsaved > row.unsaved {
+            row.unsaved = unsaved;
+            match unsaved {
+                Unsaved::Row => self.unsaved.rows.push(number),
+                Unsaved::Counts => self.unsaved.counts.push(number),
+                Unsaved::Nothing => {}
+            }
+        }
+    }
+
+    /// Takes at most `most` rows that the store does not have yet; counts only where `with_counts`. `None` when there
+    /// is nothing to write.
+    pub(crate) fn take_unsaved(
+        &mut self,
+        most: usize,
+        with_counts: bool,
+        embedder: &dyn Embedder,
+    ) -> Option<Batch> {
+        let UnsavedRows { rows, counts, deleted, record } = &mut self.unsaved;
+        let mut numbers = rows.split_off(rows.len().saturating_sub(most));
+        if with_counts {
+            numbers.append(&mut counts.split_off(counts.len().saturating_sub(most - numbers.len())));
+        }
+        let deleted = deleted.split_off(deleted.len().saturating_sub(most));
+        let record_alone = with_counts && std::mem::take(record);
+        if numbers.is_empty() && deleted.is_empty() && !record_alone {
+            return None;
+        }
+        *record = false;
+        let mut batch = Batch { record: self.record.clone(), rows: Vec::new(), deleted };
+        for number in numbers {
+            let Some(row) = self.rows.get_mut(number) else { continue };
+            // A number may be listed for its counts and for itself: once is enough.
+            if std::mem::replace(&mut row.unsaved, Unsaved::Nothing) != Unsaved::Nothing {
+                batch.rows.push(to_stored(row, embedder, &mut self.scratch.embedding));
+            }
+        }
+        Some(batch)
+    }
+
+    /// Gives back what could not be written.
+    pub(crate) fn put_back(&mut self, batch: &Batch) {
+        for row in &batch.rows {
+            if let Some(number) = self.rows.find(row.key) {
+                self.mark(number, Unsaved::Row);
+            }
+        }
+        self.unsaved.deleted.extend(&batch.deleted);
+        self.unsaved.record = true;
+    }
+
+    /// How many rows the store does not have yet.
+    pub(crate) fn unsaved_len(&self) -> usize {
+        self.unsaved.rows.len() + self.unsaved.counts.len() + self.unsaved.deleted.len()
+    }
+
+    /// The last day that was seen.
+    pub(crate) fn last_day(&self) -> Day {
+        self.today.day
+    }
+
+    /// The workload as status and summaries show it.
+    pub(crate) fn status(&self, shared: &Shared) -> WorkloadStatus {
+        let WorkloadRecord { executions, first_seen, last_seen, learned_at, .. } = self.record;
+        WorkloadStatus {
+            workload: Arc::clone(&self.name),
+            learning: learned_at.is_none().then(|| self.progress(last_seen, shared)),
+            executions,
+            rows: self.rows.count(RowState::Active),
+            held: self.rows.count(RowState::Held),
+            denied: self.rows.count(RowState::Denied),
+            threshold: self.threshold(shared, None),
+            warnings: self.warnings.clone(),
+            first_seen,
+            last_seen,
+        }
+    }
+}
+
+/// What a score means.
+fn level(score: Score, settings: &Settings) -> Level {
+    if score >= settings.critical {
+        Level::Critical
+    } else if score >= settings.warn {
+        Level::Warn
+    } else {
+        Level::Normal
+    }
+}
+
+/// Whether a program is on the never-learn list, by its name or by that of its file.
+fn never_learn(execution: &Execution, settings: &Settings) -> bool {
+    let file = execution.arguments.iter().next().map_or("", |path| path.rsplit('/').next().unwrap_or(path));
+    settings.never_learn.iter().any(|never| *never == execution.name || *never == file)
+}
+
+/// The key under which a known execution is held for its surroundings.
+fn key_in_context(key: u128, context: &Context) -> u128 {
+    let bits = Seen::from(*context).bits();
+    bits.into_iter().fold(key, |key, bits| key.rotate_left(29) ^ u128::from(bits).wrapping_mul(SPREAD))
+}
+
+/// An odd number whose bits are spread out: 2^128 divided by the golden ratio.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
+fn merged(a: Seen, b: Seen) -> Seen {
+    let (a, b) = (a.bits(), b.bits());
+    Seen::from_bits(std::array::from_fn(|dimension| a[dimension] | b[dimension]))
+}
