@@ -168,6 +168,18 @@ impl Engine {
         verdict
     }
 
+    /// An engine in memory with a copy of one workload as it is now, for trying what must leave no trace. Of a workload
+    /// that does not exist the copy is empty.
+    pub fn copy_of(&self, workload: &str) -> Self {
+        let Shared { settings, prior, measure, embedder, .. } = &self.inner.shared;
+        let method = Method { measure: *measure, prior: *prior };
+        let copy = Self::in_memory(settings.clone(), Arc::clone(embedder), method);
+        if let Some((name, original)) = self.inner.baselines.read().get_key_value(workload) {
+            copy.inner.insert(Arc::clone(name), original.lock().clone());
+        }
+        copy
+    }
+
     /// Every workload, by name.
     pub fn status(&self) -> Vec<WorkloadStatus> {
         let mut all: Vec<_> = self

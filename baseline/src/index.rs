@@ -33,7 +33,7 @@ struct Place {
 }
 
 /// Vectors that lie near each other.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct List {
     /// Sum of the vectors, for the centroid.
     sum: Vec<f32>,
@@ -48,7 +48,7 @@ struct List {
 }
 
 /// Vectors by row number.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Index {
     lists: Vec<List>,
     /// By row number.
@@ -57,7 +57,7 @@ pub(crate) struct Index {
 }
 
 /// What a query needs to work in, kept between queries so that none allocates.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Scratch {
     order: Vec<(f32, u32)>,
     candidates: Vec<(f32, u32)>,

@@ -56,7 +56,7 @@ impl Row {
 }
 
 /// Rows by number; numbers are reused.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Rows {
     slots: Vec<Option<Row>>,
     free: Vec<u32>,

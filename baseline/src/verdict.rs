@@ -14,7 +14,8 @@ pub enum Teach {
     Policy,
     /// It ran before capture began: learned while the workload learns, never held.
     Seed,
-    /// Nothing: a labelled attack, or a replay without learning.
+    /// No row, though the day's accounts go on: a labelled attack, a replay without learning, a second process on a
+    /// database.
     Nothing,
 }
 

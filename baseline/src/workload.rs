@@ -32,6 +32,7 @@ pub(crate) struct Shared {
 }
 
 /// One workload's baseline.
+#[derive(Clone)]
 pub(crate) struct Workload {
     name: Arc<str>,
     record: WorkloadRecord,
@@ -52,7 +53,7 @@ pub(crate) struct Workload {
 }
 
 /// Rows that the store does not have yet, by number, and keys that it still has.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct UnsavedRows {
     rows: Vec<u32>,
     counts: Vec<u32>,
@@ -69,7 +70,7 @@ pub(crate) struct Batch {
 }
 
 /// Buffers that live as long as the workload, so that an execution allocates nothing that stays.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct WorkSpace {
     embedding: Embedding,
     packed: Vec<Packed>,
@@ -173,11 +174,11 @@ impl Workload {
         let threshold = self.threshold(shared, Some(group));
         let novel = score >= threshold;
         let first = match teach {
-            Teach::Policy => {
+            Teach::Policy | Teach::Nothing => {
                 self.today.spend(group, self.calibration.score(found.distance, 0));
                 novel && self.today.first(group)
             }
-            Teach::Seed | Teach::Nothing => novel,
+            Teach::Seed => false,
         };
         let explanation = explain(
             &*shared.embedder,
