@@ -1,7 +1,7 @@
 # Two commands matter: `make run` and `make test`. Both install what is missing first, and say so.
 #
-# Every target builds the default members of the workspace with cargo's own selection of features, and so shares one
-# LanceDB; `cargo build -p` of a single crate would select others and compile it again.
+# Every target builds the whole workspace and so shares one LanceDB; `cargo build -p` of a single crate may select other
+# features and compile it again.
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
