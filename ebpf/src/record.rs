@@ -71,7 +71,7 @@ pub struct Socket {
     pub family: u16,
     /// `IPPROTO_*`.
     pub protocol: u16,
-    /// Local address and port, for internet families.
+    /// Local address and port, for bound sockets of internet families.
     pub local: Option<SocketAddr>,
     /// Remote address and port, for connected sockets of internet families.
     pub remote: Option<SocketAddr>,
@@ -142,7 +142,9 @@ impl Socket {
         Some(Self {
             family,
             protocol: u16_at(bytes, offset_of!(SocketHeader, protocol))?,
-            local: address(offset_of!(SocketHeader, local)).map(|address| SocketAddr::new(address, local_port)),
+            local: address(offset_of!(SocketHeader, local))
+                .filter(|_| local_port != 0)
+                .map(|address| SocketAddr::new(address, local_port)),
             remote: address(offset_of!(SocketHeader, remote))
                 .filter(|_| remote_port != 0)
                 .map(|address| SocketAddr::new(address, remote_port)),
@@ -169,4 +171,93 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 /// A `comm`: up to its NUL.
 fn name_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
     bytes.get(at..at + NAME_BYTES)?.split(|&byte| byte == 0).next()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Writes `bytes` into a record at `at`.
+    fn put(record: &mut [u8], at: usize, bytes: &[u8]) {
+        record[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+
+    /// A record with these parts and every bit of `known` and `flags` as given.
+    fn record(knows: u32, says: u32, filename: &[u8], interp: &[u8], arguments: &[u8]) -> Vec<u8> {
+        let mut record = vec![0; size_of::<Header>()];
+        put(&mut record, offset_of!(Header, known), &knows.to_ne_bytes());
+        put(&mut record, offset_of!(Header, flags), &says.to_ne_bytes());
+        put(&mut record, offset_of!(Header, tgid), &77_u32.to_ne_bytes());
+        put(&mut record, offset_of!(Header, ppid), &7_u32.to_ne_bytes());
+        put(&mut record, offset_of!(Header, argument_bytes), &9000_u32.to_ne_bytes());
+        put(&mut record, offset_of!(Header, name), b"curl");
+        put(&mut record, offset_of!(Header, parent), b"fifteen-letters\0");
+        put(&mut record, offset_of!(Header, filename_kept), &(filename.len() as u16).to_ne_bytes());
+        put(&mut record, offset_of!(Header, interp_kept), &(interp.len() as u16).to_ne_bytes());
+        put(&mut record, offset_of!(Header, arguments_kept), &(arguments.len() as u32).to_ne_bytes());
+        record.extend([filename, interp, arguments].concat());
+        record
+    }
+
+    #[test]
+    fn parts_are_where_the_header_says() {
+        let bytes = record(known::PARENT, flags::TRUNCATED, b"./x.sh", b"/bin/sh", b"/bin/sh\0./x.sh\0");
+        let parsed = Record::parse(&bytes).expect("a record");
+        assert_eq!((parsed.filename, parsed.interp), (&b"./x.sh"[..], &b"/bin/sh"[..]));
+        assert_eq!((parsed.name, parsed.parent), (&b"curl"[..], Some(&b"fifteen-letters"[..])));
+        assert_eq!((parsed.tgid, parsed.ppid, parsed.argument_bytes), (77, Some(7), 9000));
+        assert_eq!(parsed.arguments, b"/bin/sh\0./x.sh\0");
+        assert!(parsed.truncated && !parsed.unreadable && !parsed.entered);
+    }
+
+    #[test]
+    fn what_is_not_known_is_none() {
+        let bytes = record(0, u32::MAX & !flags::ENTERED, b"/bin/ls", b"", b"");
+        let parsed = Record::parse(&bytes).expect("a record");
+        assert_eq!((parsed.ppid, parsed.parent, parsed.terminal, parsed.memfd), (None, None, None, None));
+        assert_eq!((parsed.start_boottime, parsed.exec_id, parsed.sockets), (None, None, None));
+        assert_eq!(parsed.interp, b"/bin/ls", "no interpreter of its own: the file runs itself");
+    }
+
+    #[test]
+    fn a_socket_s_ports_are_in_two_byte_orders() {
+        let mut bytes = record(known::SOCKETS, 0, b"", b"", b"");
+        let at = offset_of!(Header, sockets) + size_of::<SocketHeader>();
+        put(&mut bytes, at + offset_of!(SocketHeader, family), &2_u16.to_ne_bytes());
+        put(&mut bytes, at + offset_of!(SocketHeader, protocol), &6_u16.to_ne_bytes());
+        put(&mut bytes, at + offset_of!(SocketHeader, local_port), &40_000_u16.to_ne_bytes());
+        put(&mut bytes, at + offset_of!(SocketHeader, remote_port), &443_u16.to_be_bytes());
+        put(&mut bytes, at + offset_of!(SocketHeader, local), &[10, 0, 0, 1]);
+        put(&mut bytes, at + offset_of!(SocketHeader, remote), &[203, 0, 113, 9]);
+        let sockets = Record::parse(&bytes).and_then(|record| record.sockets).expect("sockets");
+        let expected = Socket {
+            family: 2,
+            protocol: 6,
+            local: "10.0.0.1:40000".parse().ok(),
+            remote: "203.0.113.9:443".parse().ok(),
+        };
+        assert_eq!(sockets, [None, Some(expected), None]);
+    }
+
+    #[test]
+    fn a_record_that_ends_early_is_none() {
+        let bytes = record(0, 0, b"/bin/sh", b"/bin/dash", b"sh\0");
+        for length in 0..bytes.len() {
+            assert_eq!(Record::parse(&bytes[..length]), None, "{length} bytes");
+        }
+        assert!(Record::parse(&bytes).is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_record_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..1024)) {
+            if let Some(record) = Record::parse(&bytes) {
+                let parts = record.filename.len() + record.arguments.len();
+                prop_assert!(size_of::<Header>() + parts <= bytes.len());
+                prop_assert!(record.argument_bytes as usize >= record.arguments.len());
+            }
+        }
+    }
 }

@@ -79,10 +79,10 @@ impl<'a> Btf<'a> {
     /// Where in a structure a member is, in bytes; `path` is names with dots between them.
     pub(super) fn offset_of(&self, structure: &str, path: &str) -> Option<u32> {
         let mut id = *self.structures.get(structure.as_bytes())?;
-        let mut bits = 0;
+        let mut bits = 0_u32;
         for name in path.split('.') {
             let (offset, member) = self.member(id, name.as_bytes(), DEPTH)?;
-            bits += offset;
+            bits = bits.checked_add(offset)?;
             id = member;
         }
         (bits % 8 == 0).then_some(bits / 8)
@@ -101,7 +101,8 @@ impl<'a> Btf<'a> {
                 (word(self.types, at)?, word(self.types, at + 4)?, word(self.types, at + 8)?);
             let (offset, width) = if found.bit_fields { (place & 0xff_ffff, place >> 24) } else { (place, 0) };
             if its_name == 0 {
-                self.member(its_type, name, depth).map(|(inner, its_type)| (offset + inner, its_type))
+                let (inner, its_type) = self.member(its_type, name, depth)?;
+                Some((offset.checked_add(inner)?, its_type))
             } else {
                 let readable = width == 0 || width % 8 == 0;
                 (readable && self.string(its_name)? == name).then_some((offset, its_type))
@@ -161,4 +162,121 @@ impl<'a> Btf<'a> {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().copied().map(u32::from_ne_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Type information under construction.
+    #[derive(Default)]
+    struct Builder {
+        types: Vec<u32>,
+        strings: Vec<u8>,
+    }
+
+    impl Builder {
+        fn name(&mut self, name: &str) -> u32 {
+            if self.strings.is_empty() {
+                self.strings.push(0);
+            }
+            if name.is_empty() {
+                return 0;
+            }
+            let at = self.strings.len() as u32;
+            self.strings.extend(name.as_bytes());
+            self.strings.push(0);
+            at
+        }
+
+        fn plain(mut self, kind: u32, name: &str, size_or_type: u32, body: &[u32]) -> Self {
+            let name = self.name(name);
+            self.types.extend([name, kind << 24, size_or_type]);
+            self.types.extend(body);
+            self
+        }
+
+        /// A structure or union; members are name, type and place in bits.
+        fn composite(mut self, kind: u32, name: &str, size: u32, members: &[(&str, u32, u32)]) -> Self {
+            let bit_fields = u32::from(members.iter().any(|(_, _, place)| place >> 24 != 0)) << 31;
+            let name = self.name(name);
+            self.types.extend([name, bit_fields | kind << 24 | members.len() as u32, size]);
+            for (name, its_type, place) in members {
+                let name = self.name(name);
+                self.types.extend([name, *its_type, *place]);
+            }
+            self
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            let types: Vec<u8> = self.types.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            let mut bytes = 0xeb9f_u16.to_ne_bytes().to_vec();
+            bytes.extend([1, 0]);
+            for word in [24, 0, types.len(), types.len(), self.strings.len()] {
+                bytes.extend((word as u32).to_ne_bytes());
+            }
+            bytes.extend(types);
+            bytes.extend(&self.strings);
+            bytes
+        }
+    }
+
+    /// 1 int, 2 struct inner, 3 const inner, 4 anonymous union, 5 struct outer, 6 typedef of itself.
+    fn sample() -> Vec<u8> {
+        Builder::default()
+            .plain(1, "int", 4, &[32])
+            .composite(STRUCT, "inner", 8, &[("x", 1, 0), ("y", 1, 32)])
+            .plain(CONST, "", 2, &[])
+            .composite(UNION, "", 8, &[("hidden", 3, 0), ("other", 1, 0)])
+            .composite(STRUCT, "outer", 40, &[("first", 1, 0), ("", 4, 64), ("odd", 1, 3 << 24 | 130)])
+            .plain(TYPEDEF, "circle", 6, &[])
+            .composite(STRUCT, "broken", 4, &[("loop", 6, 0), ("", 7, 0)])
+            .bytes()
+    }
+
+    #[test]
+    fn a_path_leads_through_anonymous_members_and_qualifiers() {
+        let bytes = sample();
+        let btf = Btf::parse(&bytes).expect("type information");
+        assert_eq!(btf.offset_of("outer", "first"), Some(0));
+        assert_eq!(btf.offset_of("outer", "hidden"), Some(8));
+        assert_eq!(btf.offset_of("outer", "hidden.y"), Some(12));
+        assert_eq!(btf.offset_of("outer", "other.y"), None, "an integer has no members");
+        assert_eq!(btf.offset_of("outer", "odd"), None, "a bit field of three bits cannot be read");
+        assert_eq!(btf.offset_of("outer", "missing"), None);
+        assert_eq!(btf.offset_of("nobody", "first"), None);
+        assert_eq!(btf.size_of("outer"), Some(40));
+    }
+
+    #[test]
+    fn circles_end() {
+        let bytes = sample();
+        let btf = Btf::parse(&bytes).expect("type information");
+        assert_eq!(btf.offset_of("broken", "loop.x"), None);
+        assert_eq!(btf.offset_of("broken", "nothing"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn broken_information_is_refused_or_answers_nothing(
+            cut in 0_usize..400,
+            flips in proptest::collection::vec((0_usize..400, any::<u8>()), 0..8),
+        ) {
+            let mut bytes = sample();
+            for (at, value) in flips {
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = value;
+                }
+            }
+            bytes.truncate(cut);
+            if let Some(btf) = Btf::parse(&bytes) {
+                for structure in ["outer", "inner", "broken"] {
+                    let _ = btf.offset_of(structure, "hidden.y");
+                    let _ = btf.offset_of(structure, "loop.x");
+                }
+            }
+        }
+    }
 }
