@@ -84,6 +84,8 @@ pub struct Method {
     pub measure: Measure,
     /// What rates of novelty are expected before a workload's own are known.
     pub prior: Prior,
+    /// Compare every row, however many there are, instead of the nearest lists of them: slower, for comparison.
+    pub exact_search: bool,
 }
 
 impl Engine {
@@ -171,9 +173,8 @@ impl Engine {
     /// An engine in memory with a copy of one workload as it is now, for trying what must leave no trace. Of a workload
     /// that does not exist the copy is empty.
     pub fn copy_of(&self, workload: &str) -> Self {
-        let Shared { settings, prior, measure, embedder, .. } = &self.inner.shared;
-        let method = Method { measure: *measure, prior: *prior };
-        let copy = Self::in_memory(settings.clone(), Arc::clone(embedder), method);
+        let Shared { settings, method, embedder, .. } = &self.inner.shared;
+        let copy = Self::in_memory(settings.clone(), Arc::clone(embedder), *method);
         if let Some((name, original)) = self.inner.baselines.read().get_key_value(workload) {
             copy.inner.insert(Arc::clone(name), original.lock().clone());
         }
@@ -255,9 +256,8 @@ impl Engine {
 
 impl Inner {
     fn new(settings: Settings, embedder: Arc<dyn Embedder>, method: Method) -> Self {
-        let Method { measure, prior } = method;
         Self {
-            shared: Shared { settings, prior, measure, embedder, counters: Counters::default() },
+            shared: Shared { settings, method, embedder, counters: Counters::default() },
             baselines: RwLock::default(),
             lineage: Mutex::default(),
             phase: Mutex::new(Phase::Loading),
@@ -279,7 +279,7 @@ impl Inner {
             return None;
         }
         let name: Arc<str> = sighting.workload.into();
-        let new = || Workload::new(Arc::clone(&name), self.shared.prior, sighting.time, sighting.day);
+        let new = || Workload::new(Arc::clone(&name), self.shared.method.prior, sighting.time, sighting.day);
         Some(Arc::clone(baselines.entry(Arc::clone(&name)).or_insert_with(|| Arc::new(Mutex::new(new())))))
     }
 

@@ -7,7 +7,8 @@ use anomaly_vectorizer::{Context, Embedder, Embedding, Execution, Seen, Vector};
 
 use crate::calibration::{Calibration, Prior};
 use crate::counters::Counters;
-use crate::distance::{self, Measure, Query};
+use crate::distance::{self, Query};
+use crate::engine::Method;
 use crate::explain::explain;
 use crate::features::{self, Packed};
 use crate::history::{Group, OwnDays, Today, days_to_promote, is_forgotten};
@@ -25,8 +26,7 @@ const MAX_WARNINGS: usize = 8;
 /// What every workload of an engine shares.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    pub(crate) prior: Prior,
-    pub(crate) measure: Measure,
+    pub(crate) method: Method,
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) counters: Counters,
 }
@@ -113,7 +113,7 @@ impl Workload {
         shared: &Shared,
     ) -> Self {
         let day = record.days.last.max(record.first_day);
-        let mut workload = Self::new(name, shared.prior, record.first_seen, record.first_day);
+        let mut workload = Self::new(name, shared.method.prior, record.first_seen, record.first_day);
         workload.record = record;
         workload.today = Today::new(day);
         for row in rows.into_iter().filter_map(from_stored) {
@@ -125,7 +125,7 @@ impl Workload {
                 workload.resume_today(key, shared.settings.warn);
             }
         }
-        workload.calibration = workload.own.calibration(shared.prior, workload.record.first_day, day);
+        workload.calibration = workload.own.calibration(shared.method.prior, workload.record.first_day, day);
         workload
     }
 
@@ -262,12 +262,15 @@ impl Workload {
     }
 
     fn search(&self, query: &Query<'_>, shared: &Shared, scratch: &mut Scratch) -> Found {
-        let (candidates, compared) = self.index.nearest(query.vector, distance::CANDIDATES, scratch);
+        let (candidates, compared) =
+            self.index.nearest(query.vector, distance::CANDIDATES, shared.method.exact_search, scratch);
         shared.counters.compared(compared, self.index.len());
         let rows =
             candidates.filter_map(|(similarity, number)| Some((similarity, number, self.rows.get(number)?)));
-        let (distance, nearest) =
-            shared.measure.nearest(query, rows, &self.seen, &|feature| self.known.contains_key(&feature));
+        let (distance, nearest) = shared
+            .method
+            .measure
+            .nearest(query, rows, &self.seen, &|feature| self.known.contains_key(&feature));
         Found { distance, nearest }
     }
 
@@ -369,7 +372,7 @@ impl Workload {
         self.rows.set_state(number, RowState::Active);
         self.activate(number, shared);
         self.mark(number, Unsaved::Row);
-        self.calibration = self.own.calibration(shared.prior, self.record.first_day, self.today.day);
+        self.calibration = self.own.calibration(shared.method.prior, self.record.first_day, self.today.day);
     }
 
     /// An active row is seen in a context it was never seen in.
@@ -510,7 +513,7 @@ impl Workload {
         if day > self.today.day {
             self.today = Today::new(day);
             self.own.roll(day);
-            self.calibration = self.own.calibration(shared.prior, self.record.first_day, day);
+            self.calibration = self.own.calibration(shared.method.prior, self.record.first_day, day);
         }
     }
 
