@@ -6,7 +6,6 @@
 //!    rustup at all. `aya-ebpf` needs one unstable feature even so; only that crate is allowed it.
 //!
 //! With `ANOMALY_NO_EBPF=1` the object is empty, and opening the feed says so.
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 
 use std::{
     env, fs,

@@ -84,13 +84,18 @@ fn describe_task(header: &mut Header, task: Address) {
         header.uid = uid;
         header.known |= known::EFFECTIVE_UID;
     }
-    if let Some(tty) = follow(task, Field::TaskSignal).and_then(|signal| read::<Address>(signal, Field::SignalTty)) {
+    if let Some(tty) =
+        follow(task, Field::TaskSignal).and_then(|signal| read::<Address>(signal, Field::SignalTty))
+    {
         header.flags |= if tty.is_null() { 0 } else { flags::TERMINAL };
         header.known |= known::TERMINAL;
     }
-    let parent_of = |task| follow(task, Field::TaskRealParent).and_then(|parent| follow(parent, Field::TaskGroupLeader));
+    let parent_of =
+        |task| follow(task, Field::TaskRealParent).and_then(|parent| follow(parent, Field::TaskGroupLeader));
     let Some(parent) = parent_of(task) else { return };
-    if let (Some(ppid), Some(name)) = (read(parent, Field::TaskTgid), read::<[u8; NAME_BYTES]>(parent, Field::TaskComm)) {
+    if let (Some(ppid), Some(name)) =
+        (read(parent, Field::TaskTgid), read::<[u8; NAME_BYTES]>(parent, Field::TaskComm))
+    {
         header.ppid = ppid;
         header.parent = name;
         header.known |= known::PARENT;
@@ -110,7 +115,8 @@ fn describe_executable(header: &mut Header, mm: Address) -> Option<()> {
 
     let file = follow(mm, Field::MmExeFile)?;
     let inode = follow(file, Field::FileInode)?;
-    let magic: u64 = follow(inode, Field::InodeSuper).and_then(|superblock| read(superblock, Field::SuperMagic))?;
+    let magic: u64 =
+        follow(inode, Field::InodeSuper).and_then(|superblock| read(superblock, Field::SuperMagic))?;
     let links: u32 = read(inode, Field::InodeLinks)?;
     let dentry = follow(file, Field::FileDentry)?;
     let start: [u8; 8] = follow(dentry, Field::DentryName).and_then(|name| {
@@ -145,7 +151,8 @@ fn path(record: *mut u8, at: usize, path: Option<Address>) -> usize {
 /// Copies the argument area to `record[at..]`. Returns how much of it was kept.
 #[inline(always)]
 fn arguments(header: &mut Header, record: *mut u8, at: usize, mm: Address) -> usize {
-    let (Some(start), Some(end)) = (read::<u64>(mm, Field::MmArgStart), read::<u64>(mm, Field::MmArgEnd)) else {
+    let (Some(start), Some(end)) = (read::<u64>(mm, Field::MmArgStart), read::<u64>(mm, Field::MmArgEnd))
+    else {
         return 0;
     };
     let total = end.saturating_sub(start);
@@ -155,7 +162,8 @@ fn arguments(header: &mut Header, record: *mut u8, at: usize, mm: Address) -> us
         header.flags |= flags::TRUNCATED;
     }
     // SAFETY: the helper checks `start` itself; the verifier checks that there is room for `kept` bytes.
-    let failed = unsafe { bpf_probe_read_user(record.wrapping_add(at).cast(), kept as u32, start as *const _) };
+    let failed =
+        unsafe { bpf_probe_read_user(record.wrapping_add(at).cast(), kept as u32, start as *const _) };
     if failed != 0 {
         header.flags |= flags::UNREADABLE;
         return 0;

@@ -82,7 +82,8 @@ pub struct SocketHeader {
 
 // A gap would send uninitialised kernel memory to user space, and an element may not be larger than 32 KiB.
 const _: () = assert!(size_of::<SocketHeader>() == 8 + 2 * 16);
-const _: () = assert!(size_of::<Header>() == 3 * 8 + 9 * 4 + 2 * 2 + 3 * NAME_BYTES + 3 * size_of::<SocketHeader>());
+const _: () =
+    assert!(size_of::<Header>() == 3 * 8 + 9 * 4 + 2 * 2 + 3 * NAME_BYTES + 3 * size_of::<SocketHeader>());
 const _: () = assert!(RECORD_LIMIT <= 32 * 1024);
 
 /// Bits of [`Header::known`].
@@ -160,5 +161,6 @@ pub mod names {
     /// Raw tracepoint program and the tracepoint it belongs on.
     pub const EXEC: &str = "sched_process_exec";
     /// Tracepoint programs, each named as the tracepoint of category `syscalls` that it belongs on.
-    pub const ENTER: [&str; 4] = ["sys_enter_execve", "sys_enter_execveat", "sys_exit_execve", "sys_exit_execveat"];
+    pub const ENTER: [&str; 4] =
+        ["sys_enter_execve", "sys_enter_execveat", "sys_exit_execve", "sys_exit_execveat"];
 }

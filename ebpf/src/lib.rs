@@ -13,7 +13,7 @@ mod record;
 
 pub use fields::Field;
 pub use layout::{
-    ARGUMENT_LIMIT, COUNTERS, Counter, ENTER_ARGUMENT_LIMIT, Header, NAME_BYTES, PATH_LIMIT, RECORD_LIMIT, SocketHeader,
-    flags, known, names,
+    ARGUMENT_LIMIT, COUNTERS, Counter, ENTER_ARGUMENT_LIMIT, Header, NAME_BYTES, PATH_LIMIT, RECORD_LIMIT,
+    SocketHeader, flags, known, names,
 };
 pub use record::{Record, Socket};

@@ -60,7 +60,12 @@ pub(crate) fn submit(record: *const u8, length: usize) {
     // SAFETY: the verifier refuses the program unless `length` bytes are there to read; `RingBuf` is the map's
     // definition and nothing else, which is what the helper wants.
     let sent = unsafe {
-        bpf_ringbuf_output((&raw const RECORDS).cast_mut().cast(), record.cast_mut().cast(), length as u64, wake.into())
+        bpf_ringbuf_output(
+            (&raw const RECORDS).cast_mut().cast(),
+            record.cast_mut().cast(),
+            length as u64,
+            wake.into(),
+        )
     };
     count(if sent == 0 { Counter::Delivered } else { Counter::Lost });
 }

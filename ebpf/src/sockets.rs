@@ -49,14 +49,8 @@ fn socket(file: Address) -> Option<SocketHeader> {
     }
     let sock = follow(socket, Field::SocketSock)?;
     let family: u16 = read(sock, Field::SockFamily)?;
-    let mut described = SocketHeader {
-        family,
-        protocol: 0,
-        local_port: 0,
-        remote_port: 0,
-        local: [0; 16],
-        remote: [0; 16],
-    };
+    let mut described =
+        SocketHeader { family, protocol: 0, local_port: 0, remote_port: 0, local: [0; 16], remote: [0; 16] };
     if family == INET || family == INET6 {
         described.protocol = read(sock, Field::SockProtocol).unwrap_or(0);
         described.local_port = read(sock, Field::SockLocalPort).unwrap_or(0);

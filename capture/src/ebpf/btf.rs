@@ -85,7 +85,7 @@ impl<'a> Btf<'a> {
             bits = bits.checked_add(offset)?;
             id = member;
         }
-        (bits % 8 == 0).then_some(bits / 8)
+        bits.is_multiple_of(8).then_some(bits / 8)
     }
 
     /// A member's offset in bits and its type, looked for in anonymous members, too.
@@ -99,12 +99,13 @@ impl<'a> Btf<'a> {
             let at = found.body + 12 * index;
             let (its_name, its_type, place) =
                 (word(self.types, at)?, word(self.types, at + 4)?, word(self.types, at + 8)?);
-            let (offset, width) = if found.bit_fields { (place & 0xff_ffff, place >> 24) } else { (place, 0) };
+            let (offset, width) =
+                if found.bit_fields { (place & 0xff_ffff, place >> 24) } else { (place, 0) };
             if its_name == 0 {
                 let (inner, its_type) = self.member(its_type, name, depth)?;
                 Some((offset.checked_add(inner)?, its_type))
             } else {
-                let readable = width == 0 || width % 8 == 0;
+                let readable = width.is_multiple_of(8);
                 (readable && self.string(its_name)? == name).then_some((offset, its_type))
             }
         })

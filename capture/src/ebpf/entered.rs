@@ -44,7 +44,9 @@ impl Observer {
         };
         match seen {
             None => Observation { cgroup: cgroups.path(proc, record.cgroup, record.tgid, None), ..told },
-            Some(seen) if is_the_same(record, &told.execution, &seen.execution) => Observation { time, ..seen },
+            Some(seen) if is_the_same(record, &told.execution, &seen.execution) => {
+                Observation { time, ..seen }
+            }
             Some(seen) => {
                 let Surroundings { tty, loginuid, .. } = seen.surroundings;
                 let Execution { parent, grandparent, .. } = seen.execution;
@@ -64,5 +66,8 @@ impl Observer {
 /// Whether /proc shows the execution that the record tells of. `args[0]` may differ: a script's is its path there.
 fn is_the_same(record: &Record<'_>, told: &Execution, seen: &Execution) -> bool {
     // Arguments of which only a part was read cannot tell.
-    told.name == seen.name && (record.unreadable || record.truncated || told.arguments.iter().skip(1).eq(seen.arguments.iter().skip(1)))
+    told.name == seen.name
+        && (record.unreadable
+            || record.truncated
+            || told.arguments.iter().skip(1).eq(seen.arguments.iter().skip(1)))
 }

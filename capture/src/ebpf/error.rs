@@ -86,7 +86,9 @@ impl EbpfError {
             Self::NoCapBpf | Self::NoCapPerfmon { .. } => "run as root, or with CAP_BPF and CAP_PERFMON",
             Self::Refused { .. } => "report it with the output of uname -r",
             Self::NoTracefs => "mount it: mount -t tracefs tracefs /sys/kernel/tracing",
-            Self::Attach { .. } => "look for a kernel built without CONFIG_FTRACE_SYSCALLS or without tracepoints",
+            Self::Attach { .. } => {
+                "look for a kernel built without CONFIG_FTRACE_SYSCALLS or without tracepoints"
+            }
             Self::Load { .. } => "check that the kernel is 5.8 or newer",
         }
     }
@@ -150,7 +152,9 @@ fn last_lines(log: &str) -> String {
     let lines: Vec<&str> = log
         .lines()
         .map(|line| line.trim_matches(|letter: char| letter == '\0' || letter.is_whitespace()))
-        .filter(|line| !line.is_empty() && !line.starts_with("processed ") && !line.starts_with("verification time"))
+        .filter(|line| {
+            !line.is_empty() && !line.starts_with("processed ") && !line.starts_with("verification time")
+        })
         .collect();
     let text = lines[lines.len().saturating_sub(VERIFIER_LINES)..].join("; ");
     text.chars().filter(|letter| !letter.is_control()).collect()

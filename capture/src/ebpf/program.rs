@@ -149,6 +149,7 @@ fn find<'a, T>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut T, EbpfError>
 where
     &'a mut T: TryFrom<&'a mut aya::programs::Program, Error = aya::programs::ProgramError>,
 {
-    let program = object.program_mut(name).ok_or_else(|| EbpfError::Load { cause: format!("no program {name}") })?;
+    let program =
+        object.program_mut(name).ok_or_else(|| EbpfError::Load { cause: format!("no program {name}") })?;
     program.try_into().map_err(|error| EbpfError::Load { cause: format!("program {name}: {error}") })
 }
