@@ -34,9 +34,9 @@ pub struct Execution {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Arguments {
     /// The arguments with one NUL between two of them and none at the end.
-    pub(crate) text: String,
+    text: String,
     /// How many arguments `text` holds: tells an empty vector from one empty argument.
-    pub(crate) count: u32,
+    count: u32,
 }
 
 impl Arguments {
@@ -83,6 +83,11 @@ impl Arguments {
     /// The length in bytes of all arguments with one separator between two of them.
     pub fn byte_len(&self) -> usize {
         self.text.len()
+    }
+
+    /// The arguments with one NUL between two of them, the kernel's own layout without the last NUL.
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// The arguments joined by one space, for a person to read. Not quoted: it cannot be parsed back.

@@ -1,0 +1,61 @@
+//! Secrets are removed before anything else sees an execution: no feature, row, field or log ever holds one.
+//!
+//! Command lines carry passwords in a handful of ways: behind a flag or a name that says so, in a URL's user info, in
+//! a header, in the short flags of some clients, and as tokens that show by their shape what they are. Each is found in
+//! one pass over the bytes, in linear time whatever they are, and replaced by one fixed mark, so that the same command
+//! with another password has the same features. Nothing is allocated where nothing is found.
+//!
+//! What a word *might* be is not enough: `-p 8080`, `mkdir -p`, `--password-file` and `PWD=/srv` stay as they are,
+//! because a score without the arguments would see less. The price of the other direction is stated plainly: somebody
+//! who may choose arguments can hide a word from the score by calling it a password, but not the flag before it.
+
+mod commands;
+mod names;
+mod scan;
+mod shapes;
+
+use std::borrow::Cow;
+
+use crate::Arguments;
+
+/// What stands where a secret was.
+pub const MARK: &str = "***";
+
+/// Replaces secrets in arguments and other text.
+///
+/// The default knows the common forms. [`with_names`](Self::with_names) adds names of one's own.
+#[derive(Debug, Clone, Default)]
+pub struct Scrubber {
+    /// Names beside the known ones whose values are secret, in lower case.
+    names: Vec<String>,
+}
+
+impl Scrubber {
+    /// Also treats the values of these names as secrets, as flags (`--NAME x`, `--NAME=x`), variables, fields and
+    /// headers alike; upper and lower case are the same.
+    #[must_use]
+    pub fn with_names<I: IntoIterator<Item: AsRef<str>>>(mut self, names: I) -> Self {
+        self.names
+            .extend(names.into_iter().map(|name| name.as_ref().trim_start_matches('-').to_ascii_lowercase()));
+        self
+    }
+
+    /// The same arguments without secrets. Where that makes them longer they are cut again to what counts.
+    pub fn arguments(&self, arguments: Arguments) -> Arguments {
+        match scan::scrub(arguments.text(), self) {
+            Cow::Borrowed(_) => arguments,
+            // No secret contains a separator and the mark has none, so the arguments stay as many as they are.
+            Cow::Owned(scrubbed) => Arguments::new(scrubbed.split('\0')),
+        }
+    }
+
+    /// The same text without secrets: a command line or any other.
+    pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        scan::scrub(text, self)
+    }
+
+    fn is_secret(&self, name: &str) -> bool {
+        names::is_secret(name)
+            || self.names.iter().any(|own| name.trim_start_matches('-').eq_ignore_ascii_case(own))
+    }
+}
