@@ -1,7 +1,7 @@
 //! The engine from outside: learning, scoring, holding, promoting, forgetting, and the store behind it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::{
@@ -12,6 +12,7 @@ use anomaly_vectorizer::canonical::Raw;
 use anomaly_vectorizer::context::{ExecutableFlag, InheritedSocket, SocketFamily};
 use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Context, Execution, Hashed, Surroundings};
+use parking_lot::Mutex;
 
 const DAY: i64 = 86_400_000_000;
 
@@ -282,7 +283,7 @@ impl Memory {
     }
 
     fn rows(&self) -> Vec<StoredRow> {
-        self.tables.lock().unwrap().values().flat_map(|(_, rows)| rows.values().cloned()).collect()
+        self.tables.lock().values().flat_map(|(_, rows)| rows.values().cloned()).collect()
     }
 
     fn fails(&self) -> Result<(), StoreError> {
@@ -303,7 +304,7 @@ impl Store for Memory {
         &mut self,
         each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
     ) -> Result<Vec<String>, StoreError> {
-        for (name, (record, rows)) in self.tables.lock().unwrap().clone() {
+        for (name, (record, rows)) in self.tables.lock().clone() {
             each(name, record, rows.into_values().collect());
         }
         Ok(Vec::new())
@@ -316,7 +317,7 @@ impl Store for Memory {
         rows: &[StoredRow],
     ) -> Result<(), StoreError> {
         self.fails()?;
-        let mut tables = self.tables.lock().unwrap();
+        let mut tables = self.tables.lock();
         let table = tables.entry(workload.into()).or_default();
         table.0 = record.clone();
         table.1.extend(rows.iter().map(|row| (row.key, row.clone())));
@@ -325,7 +326,7 @@ impl Store for Memory {
 
     fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError> {
         self.fails()?;
-        if let Some(table) = self.tables.lock().unwrap().get_mut(workload) {
+        if let Some(table) = self.tables.lock().get_mut(workload) {
             keys.iter().for_each(|(_, key)| drop(table.1.remove(key)));
         }
         Ok(())
