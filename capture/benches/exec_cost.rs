@@ -14,7 +14,7 @@ use std::{
 };
 
 use anomaly_capture::{
-    Capture, Counters, Feed, FeedKind, Loss, Options,
+    Capture, Counters, FeedKind, Loss, Options,
     ebpf::{EbpfFeed, Hook},
 };
 
@@ -24,8 +24,8 @@ const ALLOWED: f64 = 1.03;
 fn main() -> ExitCode {
     // `cargo bench` passes flags of its own.
     let mut numbers = env::args().filter_map(|argument| argument.parse::<usize>().ok());
-    let rounds = numbers.next().unwrap_or(15);
-    let executions = numbers.next().unwrap_or(1000);
+    let rounds = numbers.next().unwrap_or(41);
+    let executions = numbers.next().unwrap_or(200);
     let counters = Arc::new(Counters::default());
     let open = || EbpfFeed::open(Hook::Exec, &Options::default(), Arc::clone(&counters));
     if let Err(error) = open() {

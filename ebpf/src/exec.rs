@@ -35,8 +35,8 @@ fn sched_process_exec(context: RawTracePointContext) -> Option<()> {
     let header = unsafe { &mut *record.cast::<Header>() };
     describe_self(header);
     describe_task(header, task);
-    let mm = follow(task, Field::TaskMm)?;
-    describe_executable(header, mm);
+    let mm = follow(task, Field::TaskMm);
+    mm.and_then(|mm| describe_executable(header, mm));
     sockets::describe(header, task);
 
     let mut length = size_of::<Header>();
@@ -50,7 +50,7 @@ fn sched_process_exec(context: RawTracePointContext) -> Option<()> {
         header.interp_kept = kept as u16;
         length += kept;
     }
-    length += arguments(header, record, length, mm);
+    length += mm.and_then(|mm| arguments(header, record, length, mm)).unwrap_or_default();
     submit(record, length);
     Some(())
 }
@@ -150,11 +150,10 @@ fn path(record: *mut u8, at: usize, path: Option<Address>) -> usize {
 
 /// Copies the argument area to `record[at..]`. Returns how much of it was kept.
 #[inline(always)]
-fn arguments(header: &mut Header, record: *mut u8, at: usize, mm: Address) -> usize {
-    let (Some(start), Some(end)) = (read::<u64>(mm, Field::MmArgStart), read::<u64>(mm, Field::MmArgEnd))
-    else {
-        return 0;
-    };
+fn arguments(header: &mut Header, record: *mut u8, at: usize, mm: Address) -> Option<usize> {
+    // Until it is read.
+    header.flags |= flags::UNREADABLE;
+    let (start, end): (u64, u64) = (read(mm, Field::MmArgStart)?, read(mm, Field::MmArgEnd)?);
     let total = end.saturating_sub(start);
     header.argument_bytes = total.min(u32::MAX.into()) as u32;
     let kept = (total as usize).min(keep(ARGUMENT_LIMIT));
@@ -165,9 +164,9 @@ fn arguments(header: &mut Header, record: *mut u8, at: usize, mm: Address) -> us
     let failed =
         unsafe { bpf_probe_read_user(record.wrapping_add(at).cast(), kept as u32, start as *const _) };
     if failed != 0 {
-        header.flags |= flags::UNREADABLE;
-        return 0;
+        return None;
     }
+    header.flags &= !flags::UNREADABLE;
     header.arguments_kept = kept as u32;
-    kept
+    Some(kept)
 }

@@ -63,13 +63,13 @@ pub enum EbpfError {
     Attach {
         /// Which program.
         program: &'static str,
-        /// The innermost cause.
+        /// Aya's errors, outermost first.
         cause: String,
     },
     /// Anything else.
     #[error("loading the kernel program failed: {cause}")]
     Load {
-        /// The innermost cause.
+        /// Aya's errors, outermost first.
         cause: String,
     },
 }
@@ -128,7 +128,7 @@ impl EbpfError {
         if text.iter().any(|line| line.contains("tracefs not found")) {
             return Self::NoTracefs;
         }
-        Self::Attach { program, cause: text.last().cloned().unwrap_or_default() }
+        Self::Attach { program, cause: text.join(": ") }
     }
 }
 
@@ -158,4 +158,40 @@ fn last_lines(log: &str) -> String {
         .collect();
     let text = lines[lines.len().saturating_sub(VERIFIER_LINES)..].join("; ");
     text.chars().filter(|letter| !letter.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_verifier_s_log_is_told_on_one_line() {
+        let log = "0: R1=ctx()\n1: (bf) r6 = r1\n\n2: (79) r1 = *(u64 *)(r6 +8)\n3: (85) call pc+1\n\
+            R1 invalid mem access 'scalar'\x1b[2J\nverification time 100 usec\nprocessed 3 insns (limit 1000000)\n\0";
+        assert_eq!(
+            last_lines(log),
+            "1: (bf) r6 = r1; 2: (79) r1 = *(u64 *)(r6 +8); 3: (85) call pc+1; R1 invalid mem access 'scalar'[2J"
+        );
+        assert_eq!(last_lines("\0\n  \n"), "");
+    }
+
+    #[test]
+    fn a_number_is_found_however_deep_it_is() {
+        let number = |code| io::Error::from_raw_os_error(code);
+        let program = |code| {
+            let failed = aya::sys::SyscallError { call: "bpf_prog_load", io_error: number(code) };
+            ProgramError::SyscallError(failed)
+        };
+        let map = |code| {
+            let map = aya::maps::MapError::CreateError { name: "RECORDS".into(), io_error: number(code) };
+            EbpfError::creating(&aya::EbpfError::MapError(map))
+        };
+        assert!(matches!(map(EPERM), EbpfError::NoCapBpf));
+        assert!(matches!(map(ENOSYS), EbpfError::NoBpf));
+        assert!(matches!(map(12), EbpfError::Load { cause } if cause.contains("os error 12")));
+        let loading = |code| EbpfError::loading("x", &program(code));
+        assert!(matches!(loading(EPERM), EbpfError::NoCapPerfmon { program: "x" }));
+        assert!(matches!(loading(ENOSYS), EbpfError::NoBpf));
+        assert!(matches!(loading(22), EbpfError::Load { .. }));
+    }
 }

@@ -153,3 +153,75 @@ where
         object.program_mut(name).ok_or_else(|| EbpfError::Load { cause: format!("no program {name}") })?;
     program.try_into().map_err(|error| EbpfError::Load { cause: format!("program {name}: {error}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        process::Command,
+        time::{Duration, Instant},
+    };
+
+    use anomaly_ebpf::Record;
+
+    use super::*;
+
+    /// The verifier knows how much is kept when it judges the program, so every bound is another program to it.
+    #[test]
+    fn as_much_is_kept_as_was_asked_for() {
+        let given = "x".repeat(40_000);
+        for (asked, kept) in [
+            (0, 0),
+            (1, 1),
+            (4096, 4096),
+            (ARGUMENT_LIMIT as u32, ARGUMENT_LIMIT),
+            (u32::MAX, ARGUMENT_LIMIT),
+        ] {
+            let settings = Settings { argument_bytes: asked, ring_bytes: 1 << 20 };
+            let mut program = match Program::load(Hook::Exec, &HostRoot::default(), settings) {
+                Ok(program) => program,
+                Err(error @ (EbpfError::Refused { .. } | EbpfError::Load { .. })) => {
+                    panic!("{asked}: {error}")
+                }
+                Err(error) => {
+                    let _ = writeln!(std::io::stderr(), "skipped: {error}");
+                    return;
+                }
+            };
+            let mut child = Command::new("/bin/true").arg(&given).spawn().expect("true starts");
+            let id = child.id();
+            assert!(child.wait().expect("it ends").success());
+            let until = Instant::now() + Duration::from_secs(10);
+            loop {
+                assert!(Instant::now() < until, "{asked}: nothing came");
+                let Some(bytes) = program.next() else { continue };
+                let record = Record::parse(&bytes).expect("a record");
+                if record.tgid == id {
+                    assert_eq!(
+                        (record.arguments.len(), record.truncated, record.unreadable),
+                        (kept, true, false)
+                    );
+                    assert_eq!(record.argument_bytes as usize, "/bin/true".len() + given.len() + 2);
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn this_kernel_s_blind_spots_are_known() {
+        let path = HostRoot::default().join("sys/kernel/btf/vmlinux");
+        match resolve(&path) {
+            // What a kernel may be built without.
+            Ok((_, blind_spots)) => {
+                assert!(
+                    blind_spots.iter().all(|spot| ["login uid", "origin of the executable"].contains(spot)),
+                    "{blind_spots:?}"
+                );
+            }
+            Err(error) => {
+                let _ = writeln!(std::io::stderr(), "skipped: {error}");
+            }
+        }
+    }
+}
