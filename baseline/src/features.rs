@@ -1,20 +1,20 @@
 //! Feature sets in eight bytes a feature, and how much two of them share.
 //!
-//! A hash's lowest four bits give way to the feature's class: sixty bits are as good as sixty-four for telling
+//! A hash's lowest five bits give way to the feature's class: fifty-nine bits are as good as sixty-four for telling
 //! features apart, and a row's features are then one sorted slice of integers that is compared by merging.
 
 use anomaly_vectorizer::{Feature, FeatureClass};
 
-/// A feature: sixty bits of hash and four of class.
+/// A feature: fifty-nine bits of hash and five of class.
 pub(crate) type Packed = u64;
 
-const CLASS_BITS: u64 = 0xf;
+const CLASS_BITS: u64 = 0x1f;
 
 /// Squared weight by class.
-const SQUARES: [f32; 16] = {
-    let mut squares = [0.0; 16];
+const SQUARES: [f32; CLASS_BITS as usize + 1] = {
+    let mut squares = [0.0; CLASS_BITS as usize + 1];
     let mut class = 0;
-    while class < squares.len() {
+    while class < FeatureClass::ALL.len() {
         let weight = FeatureClass::ALL[class].weight();
         squares[class] = weight * weight;
         class += 1;

@@ -193,6 +193,6 @@ pub(crate) fn from_stored(stored: StoredRow) -> Option<Row> {
 fn packed(features: &[Feature]) -> Box<[Packed]> {
     let mut packed = Vec::with_capacity(features.len());
     features::pack_all(features, &mut packed);
-    debug_assert!(FeatureClass::ALL.len() <= 16, "a class fits into four bits");
+    debug_assert!(FeatureClass::ALL.len() <= 32, "a class fits into five bits");
     packed.into_boxed_slice()
 }

@@ -46,11 +46,13 @@ pub enum FeatureClass {
     Bigram = 14,
     /// A port of a network tool, a file mode, a signal: numbers that do not drift.
     Number = 15,
+    /// What a command in script text runs.
+    Command = 16,
 }
 
 impl FeatureClass {
     /// Every class, in the order of the discriminants.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Name,
         Self::Parent,
         Self::Grandparent,
@@ -67,6 +69,7 @@ impl FeatureClass {
         Self::Operator,
         Self::Bigram,
         Self::Number,
+        Self::Command,
     ];
 
     /// The class with this discriminant, as stored with a row.
@@ -79,10 +82,12 @@ impl FeatureClass {
         match self {
             Self::Name | Self::Uid | Self::Directory | Self::Word | Self::Variable => 1.0,
             Self::Scheme | Self::Host | Self::Operator | Self::Number => 1.0,
-            Self::Parent | Self::Grandparent | Self::Flag => 0.7,
+            Self::Command => 1.2,
+            Self::Parent | Self::Grandparent => 0.85,
             Self::Basename => 0.8,
+            Self::Flag => 0.7,
             Self::ParentDirectory | Self::Extension => 0.5,
-            Self::Bigram => 0.6,
+            Self::Bigram => 0.3,
         }
     }
 }

@@ -94,6 +94,7 @@ const fn label(class: FeatureClass) -> &'static str {
         FeatureClass::Operator => "operator",
         FeatureClass::Bigram => "sequence",
         FeatureClass::Number => "number",
+        FeatureClass::Command => "command",
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod address;
 mod collect;
+mod package;
 mod path;
 mod script;
 mod shape;
@@ -32,6 +33,7 @@ use crate::{
     DIMENSIONS, Described, Embedder, Embedding, Execution, Feature, FeatureClass, Space, Vector,
     hashed::{
         collect::{Collector, Describing, Silent, Words},
+        shape::Shapes,
         tokens::Walker,
     },
 };
@@ -82,17 +84,23 @@ impl Hashed {
             (FeatureClass::Parent, &execution.parent),
             (FeatureClass::Grandparent, &execution.grandparent),
         ] {
-            if !name.is_empty() {
-                collector.open(class);
-                shape::write(name, |piece| collector.write(piece));
-                collector.close();
+            if name.is_empty() {
+                continue;
             }
+            collector.open(class);
+            if package::of_script(name).is_some() {
+                collector.write(package::SCRIPT);
+            } else {
+                Shapes::default().write(name, |piece| collector.write(piece));
+            }
+            collector.close();
         }
         collector.open(FeatureClass::Uid);
         collector.decimal(execution.uid);
         collector.close();
 
-        let mut walker = Walker::new(collector, &execution.name);
+        let shapes = Shapes { package: package::of_execution(execution) };
+        let mut walker = Walker::new(collector, shapes, &execution.name);
         for (position, argument) in execution.arguments.iter().take(MAX_ARGUMENTS).enumerate() {
             if walker.is_full() {
                 break;

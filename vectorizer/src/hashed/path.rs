@@ -4,7 +4,7 @@ use crate::{
     FeatureClass,
     hashed::{
         collect::{Collector, Words},
-        shape,
+        shape::Shapes,
     },
 };
 
@@ -18,13 +18,13 @@ const MAX_EXTENSION: usize = 6;
 ///
 /// First two components of the directory part; shape of the basename; the last directory where there are more than
 /// three; the extension.
-pub(super) fn write<W: Words>(out: &mut Collector<'_, W>, path: &str) -> u64 {
+pub(super) fn write<W: Words>(out: &mut Collector<'_, W>, shapes: Shapes<'_>, path: &str) -> u64 {
     let is_temporary = TEMPORARY.iter().any(|folder| path.starts_with(folder));
     let shape_of = |out: &mut Collector<'_, W>, name: &str| {
         if is_temporary {
-            shape::write_temporary(name, |piece| out.write(piece));
+            shapes.write_temporary(name, |piece| out.write(piece));
         } else {
-            shape::write(name, |piece| out.write(piece));
+            shapes.write(name, |piece| out.write(piece));
         }
     };
     let (directory, basename) = path.rsplit_once('/').unwrap_or(("", path));

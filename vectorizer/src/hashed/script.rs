@@ -3,10 +3,17 @@
 //! This is no parser. It finds the words, the operators between them and the names of variables, in one pass over the
 //! bytes and whatever the quoting, because what matters is that the same text gives the same pieces and a changed text
 //! gives mostly the same pieces.
+//!
+//! What a script *runs* says more than its other words do, and a script of two words has little else to be told by. So
+//! the first word of every command behind `-c` is a feature of its own kind beside the word that it is.
 
 use crate::{
     FeatureClass,
-    hashed::{collect::Words, tokens::Walker, tools::Tool},
+    hashed::{
+        collect::Words,
+        tokens::Walker,
+        tools::{self, Tool},
+    },
 };
 
 /// Whether an argument is text to be split: it has a byte that no plain word has.
@@ -21,6 +28,12 @@ impl<'s, W: Words> Walker<'_, 's, W> {
     /// Splits text and emits what it finds.
     pub(super) fn script(&mut self, text: &'s str) {
         let bytes = text.as_bytes();
+        // The numbers behind this argument are the program's whose arguments they are, not a script's.
+        let tool = self.tool;
+        self.is_program = tools::takes_program(self.flag);
+        self.expects_command = true;
+        self.line_ended = false;
+        self.flag = "";
         let mut at = 0;
         // Where the word being read began.
         let mut word = 0;
@@ -30,6 +43,7 @@ impl<'s, W: Words> Walker<'_, 's, W> {
                 b'\n' | b'(' => {
                     self.word(&text[word..here]);
                     self.command();
+                    self.line_ended = bytes[here] == b'\n' && here > 0;
                     at + 1
                 }
                 b' ' | b'\t' | b'\r' | b'"' | b'\'' | b')' | b'{' | b'}' | b'[' | b']' | b',' | b'\\' => {
@@ -66,6 +80,9 @@ impl<'s, W: Words> Walker<'_, 's, W> {
         if !self.is_full() {
             self.word(&text[word..]);
         }
+        self.is_program = false;
+        self.flag = "";
+        self.tool = tool;
     }
 
     /// A word of a script, without the punctuation of sentences.
@@ -73,9 +90,21 @@ impl<'s, W: Words> Walker<'_, 's, W> {
         let trimmed = word.trim_end_matches([':', '.', ',', '!', '?']);
         // A word of nothing else (`.`, `..`, `!`, `:`) is one that shells know.
         let word = if trimmed.is_empty() { word } else { trimmed };
-        if !word.is_empty() {
-            self.token(word);
+        if word.is_empty() {
+            return;
         }
+        if std::mem::take(&mut self.line_ended) {
+            // The end of a line that another one follows is what `;` is.
+            self.previous = Some(self.out.feature(FeatureClass::Operator, ";"));
+        }
+        if self.is_program && self.expects_command && !tools::precedes_command(word) {
+            self.expects_command = false;
+            self.out.open(FeatureClass::Command);
+            let basename = word.rsplit('/').next().unwrap_or(word);
+            self.shapes.write(basename, |piece| self.out.write(piece));
+            self.out.close();
+        }
+        self.token(word);
     }
 
     /// A new command begins.
@@ -83,6 +112,8 @@ impl<'s, W: Words> Walker<'_, 's, W> {
         self.tool = Tool::Other;
         self.flag = "";
         self.previous = None;
+        self.expects_command = true;
+        self.line_ended = false;
     }
 
     /// An operator between commands. Returns where it ends.

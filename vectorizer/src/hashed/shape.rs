@@ -5,6 +5,8 @@
 //! becomes `#`, and several in a row become one: `runner-12345` and `runner-777` are both `runner-#`, `2026-11-21` and
 //! `1.0.3` are both `#`. One mark for all of them, because a random hexadecimal name is all digits once in a while.
 
+use crate::hashed::package;
+
 /// What stands for a counted or random component.
 pub(super) const MARK: &str = "#";
 
@@ -15,22 +17,58 @@ const KNOWN: [&[u8]; 2] = [b"utf8mb4", b"utf8mb3"];
 /// as `sha256`.
 const LONG_NUMBER: usize = 4;
 
-/// Hands the shape of `text` to `out`, in pieces.
-pub(super) fn write(text: &str, mut out: impl FnMut(&str)) {
-    // Most words have no digit, and nothing without one is taken for random.
-    if text.bytes().any(|byte| byte.is_ascii_digit()) {
-        write_with(text, is_random, out);
-    } else {
-        out(text);
+/// Makes shapes for one execution.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Shapes<'s> {
+    /// The package whose scripts run, whose name says nothing in them; empty where none do.
+    pub(super) package: &'s str,
+}
+
+impl Shapes<'_> {
+    /// Hands the shape of `text` to `out`, in pieces.
+    pub(super) fn write(self, text: &str, out: impl FnMut(&str)) {
+        self.split(text, out, |text, out| {
+            // Nothing without a digit is taken for random, and most words have none.
+            if text.bytes().any(|byte| byte.is_ascii_digit()) {
+                write_with(text, is_random, out);
+            } else {
+                out(text);
+            }
+        });
+    }
+
+    /// As [`write`](Self::write), for names in folders for temporary files, where a guess may be bolder.
+    pub(super) fn write_temporary(self, text: &str, out: impl FnMut(&str)) {
+        self.split(text, out, |text, out| {
+            write_with(text, |component| is_random(component) || is_temporary(component), out);
+        });
+    }
+
+    /// Hands what is between the package's names on, and a mark for each of them.
+    fn split<F: FnMut(&str)>(self, text: &str, mut out: F, write: impl Fn(&str, &mut F)) {
+        let mut rest = text;
+        if !self.package.is_empty() {
+            let mut from = 0;
+            while let Some(found) = rest[from..].find(self.package) {
+                let start = from + found;
+                let end = start + self.package.len();
+                let is_whole = !rest[..start].bytes().next_back().is_some_and(is_component)
+                    && !rest[end..].bytes().next().is_some_and(is_component);
+                if is_whole {
+                    write(&rest[..start], &mut out);
+                    out(package::NAME);
+                    rest = &rest[end..];
+                    from = 0;
+                } else {
+                    from = end;
+                }
+            }
+        }
+        write(rest, &mut out);
     }
 }
 
-/// As [`write`], for names in folders for temporary files, where a guess may be bolder.
-pub(super) fn write_temporary(text: &str, out: impl FnMut(&str)) {
-    write_with(text, |component| is_random(component) || is_temporary(component), out);
-}
-
-fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, mut out: impl FnMut(&str)) {
+fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, out: &mut impl FnMut(&str)) {
     let bytes = text.as_bytes();
     // What is before `copied` has been handed out; a separator after a mark waits for what follows it.
     let mut copied = 0;
@@ -49,7 +87,7 @@ fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, mut out: impl FnMut
                 at += 1;
             }
             if !is_random(&bytes[start..at]) {
-                copied = numbers(text, copied, start, at, &mut out);
+                copied = numbers(text, copied, start, at, out);
                 continue;
             }
         }
@@ -209,13 +247,13 @@ mod tests {
 
     fn shape(text: &str) -> String {
         let mut shape = String::new();
-        write(text, |piece| shape.push_str(piece));
+        Shapes::default().write(text, |piece| shape.push_str(piece));
         shape
     }
 
     fn temporary(text: &str) -> String {
         let mut shape = String::new();
-        write_temporary(text, |piece| shape.push_str(piece));
+        Shapes::default().write_temporary(text, |piece| shape.push_str(piece));
         shape
     }
 
@@ -290,6 +328,22 @@ mod tests {
             ("hsperfdata", "hsperfdata"),
         ] {
             assert_eq!(temporary(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_package_is_not_named_in_its_own_scripts() {
+        let shapes = Shapes { package: "nginx-core" };
+        for (text, expected) in [
+            ("nginx-core.service", "<package>.service"),
+            ("/usr/share/nginx-core/x1234.conf", "/usr/share/<package>/x#.conf"),
+            ("nginx-core", "<package>"),
+            ("nginx-core2 my-nginx-core nginx-cores", "nginx-core2 my-<package> nginx-cores"),
+            ("nginx", "nginx"),
+        ] {
+            let mut shape = String::new();
+            shapes.write(text, |piece| shape.push_str(piece));
+            assert_eq!(shape, expected);
         }
     }
 

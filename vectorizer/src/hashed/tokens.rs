@@ -6,8 +6,9 @@ use crate::{
     hashed::{
         address::{self, Host, Kind},
         collect::{Collector, Words},
-        path, script, shape,
-        tools::Tool,
+        path, script,
+        shape::{self, Shapes},
+        tools::{self, Tool},
     },
 };
 
@@ -20,17 +21,37 @@ const MAX_WORD_BYTES: usize = 64;
 /// Goes through the arguments of one execution.
 pub(super) struct Walker<'f, 's, W> {
     pub(super) out: Collector<'f, W>,
+    pub(super) shapes: Shapes<'s>,
     /// Whose numbers the next ones are.
     pub(super) tool: Tool,
     /// The flag right before; empty where something else is.
     pub(super) flag: &'s str,
     /// What the next token makes a bigram with.
     pub(super) previous: Option<u64>,
+    /// Whether the words are a program that a flag handed over.
+    pub(super) is_program: bool,
+    /// Whether the next word is what a command runs.
+    pub(super) expects_command: bool,
+    /// Whether a line ended since the last word.
+    pub(super) line_ended: bool,
+    /// Whether `-c` hands a program over even if it is one word.
+    is_shell: bool,
 }
 
 impl<'f, 's, W: Words> Walker<'f, 's, W> {
-    pub(super) fn new(out: Collector<'f, W>, name: &str) -> Self {
-        Self { out, tool: Tool::named(name).unwrap_or(Tool::Other), flag: "", previous: None }
+    pub(super) fn new(out: Collector<'f, W>, shapes: Shapes<'s>, name: &str) -> Self {
+        let tool = Tool::named(name).unwrap_or(Tool::Other);
+        Self {
+            out,
+            shapes,
+            tool,
+            flag: "",
+            previous: None,
+            is_program: false,
+            expects_command: false,
+            line_ended: false,
+            is_shell: tools::is_shell(name),
+        }
     }
 
     /// Whether further arguments change nothing.
@@ -46,7 +67,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
     pub(super) fn argument(&mut self, position: usize, text: &'s str) {
         if position == 0 {
             if text.contains('/') {
-                path::write(&mut self.out, text);
+                path::write(&mut self.out, self.shapes, text);
             }
             return;
         }
@@ -81,7 +102,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
         if self.tool.keeps_flags() {
             self.out.write(flag);
         } else {
-            shape::write(flag, |piece| self.out.write(piece));
+            self.shapes.write(flag, |piece| self.out.write(piece));
         }
         let token = self.out.close();
         self.chain(token);
@@ -100,10 +121,9 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
         if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
             return self.url(scheme, rest);
         }
-        if depth < MAX_DEPTH - 1 && script::is_script(text) {
-            self.script(text);
-            self.flag = "";
-            return;
+        let is_program = self.is_shell && depth == 0 && tools::takes_program(self.flag);
+        if is_program || (depth < MAX_DEPTH - 1 && script::is_script(text)) {
+            return self.script(text);
         }
         if self.tool.keeps_number(text, self.flag) {
             return self.number(text);
@@ -119,7 +139,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
             && is_name(name)
         {
             self.out.open(FeatureClass::Variable);
-            shape::write(name, |piece| self.out.write(piece));
+            self.shapes.write(name, |piece| self.out.write(piece));
             let token = self.out.close();
             self.chain(token);
             self.flag = "";
@@ -146,7 +166,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
     /// A word by its shape.
     fn plain(&mut self, text: &str) {
         self.out.open(FeatureClass::Word);
-        shape::write(text, |piece| self.out.write(piece));
+        self.shapes.write(text, |piece| self.out.write(piece));
         let token = self.out.close();
         self.chain(token);
         self.flag = "";
@@ -186,7 +206,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
                 return;
             }
         }
-        let token = path::write(&mut self.out, path);
+        let token = path::write(&mut self.out, self.shapes, path);
         self.chain(token);
         self.flag = "";
         if let Some(tool) = path.rsplit('/').next().and_then(Tool::named) {
@@ -218,7 +238,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
                 self.out.write("class ");
                 self.out.write(AddressClass::as_str(class));
             }
-            Kind::Name(name) => shape::write(name, |piece| self.out.write(piece)),
+            Kind::Name(name) => self.shapes.write(name, |piece| self.out.write(piece)),
         }
         let token = self.out.close();
         self.chain(token);

@@ -60,6 +60,53 @@ impl Tool {
     }
 }
 
+/// Whether a program's `-c` hands over a script.
+pub(super) fn is_shell(name: &str) -> bool {
+    matches!(
+        name,
+        "sh" | "bash"
+            | "dash"
+            | "zsh"
+            | "ksh"
+            | "mksh"
+            | "ash"
+            | "fish"
+            | "rbash"
+            | "busybox"
+            | "su"
+            | "runuser"
+    )
+}
+
+/// Whether a flag hands over text that runs: `-c`, `-lc`.
+pub(super) fn takes_program(flag: &str) -> bool {
+    flag.len() <= 4 && flag.starts_with('-') && flag.ends_with('c')
+}
+
+/// Whether a word of a script stands before what runs: an assignment, a flag, a keyword, a tool that runs another.
+pub(super) fn precedes_command(word: &str) -> bool {
+    word.starts_with('-')
+        || word.contains('=')
+        || matches!(
+            word,
+            "!" | "if"
+                | "then"
+                | "else"
+                | "elif"
+                | "do"
+                | "while"
+                | "until"
+                | "time"
+                | "exec"
+                | "sudo"
+                | "nohup"
+                | "env"
+                | "command"
+                | "eval"
+                | "export"
+        )
+}
+
 /// Digits, lists and ranges of them.
 fn is_ports(text: &str) -> bool {
     text.len() <= 32
