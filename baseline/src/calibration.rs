@@ -16,6 +16,9 @@ pub(crate) const OWN_FROM: f32 = 0.3;
 /// Days of own history that weigh as much as the prior.
 const PRIOR_DAYS: f64 = 14.0;
 
+/// Repeats that lower a score; more of them lower it no further.
+const MOST_REPEATS: f64 = 20.0;
+
 /// How fast the score falls with the root of the rate.
 const SLOPE: f64 = 0.18;
 
@@ -76,9 +79,10 @@ impl Calibration {
         self.scale * self.prior.rate(distance)
     }
 
-    /// The score of a distance for an execution that already ran `repeats` times today.
-    pub fn score(&self, distance: f64, repeats: u32) -> Score {
-        let commonness = 0.8 * self.rate(distance) + 0.1 * f64::from(repeats.min(20));
+    /// The score of a distance for an execution that already ran `repeats` times today. What resembled it today counts
+    /// as part of a repeat.
+    pub fn score(&self, distance: f64, repeats: f64) -> Score {
+        let commonness = 0.8 * self.rate(distance) + 0.1 * repeats.min(MOST_REPEATS);
         Score::floor((distance / NEAR).min(1.0) / (1.0 + SLOPE * commonness.sqrt()))
     }
 
@@ -87,7 +91,7 @@ impl Calibration {
     ///
     /// `spent` are the highest scores of the other alert groups today, counted without repeats, in falling order.
     pub fn budget_threshold(&self, spent: &[Score]) -> Score {
-        let highest = self.score(1.0, 0);
+        let highest = self.score(1.0, 0.0);
         for allowed in 0..=SPENDABLE {
             let Some(floor) = budget_floor(allowed) else { break };
             // With at most `allowed` groups at or above it, every s from `floor` will do.
@@ -138,8 +142,8 @@ mod tests {
                 .find(|&d| calibration.rate(d) <= rate)
                 .expect("it falls")
         };
-        let once_a_day = calibration.score(distance_of(1.0), 0).value();
-        let once_in_ten = calibration.score(distance_of(0.1), 0).value();
+        let once_a_day = calibration.score(distance_of(1.0), 0.0).value();
+        let once_in_ten = calibration.score(distance_of(0.1), 0.0).value();
         assert!((0.845..0.865).contains(&once_a_day), "{once_a_day}");
         assert!((0.945..0.955).contains(&once_in_ten), "{once_in_ten}");
     }
@@ -156,7 +160,7 @@ mod tests {
         let thresholds: Vec<_> = (0..=9).map(|n| calibration.budget_threshold(&spent[..n])).collect();
         assert!(thresholds.is_sorted(), "{thresholds:?}");
         assert!(thresholds[1] > thresholds[0]);
-        assert_eq!(thresholds[9], Score::from_ten_thousandths(9901).min(calibration.score(1.0, 0)));
+        assert_eq!(thresholds[9], Score::from_ten_thousandths(9901).min(calibration.score(1.0, 0.0)));
     }
 
     proptest! {
@@ -172,18 +176,18 @@ mod tests {
                 let above = spent.iter().filter(|other| *other >= s).count();
                 ((1.0 / s.value() - 1.0) / SLOPE).powi(2) <= 0.9612 - 0.15 * above as f64
             });
-            let highest = calibration.score(1.0, 0);
+            let highest = calibration.score(1.0, 0.0);
             prop_assert_eq!(calibration.budget_threshold(&spent), searched.unwrap_or(highest).min(highest));
         }
 
         #[test]
         fn farther_is_never_less_and_repeating_never_more(
-            near in 0.0..1.0f64, by in 0.0..1.0f64, repeats in 0u32..100, groups in 0u32..200, days in 0u32..=5,
+            near in 0.0..1.0f64, by in 0.0..1.0f64, repeats in 0.0..100.0f64, groups in 0u32..200, days in 0u32..=5,
         ) {
             let calibration = Calibration::new(Prior::SHIPPED, History { groups, days });
             let far = (near + by).min(1.0);
             prop_assert!(calibration.score(far, repeats) >= calibration.score(near, repeats));
-            prop_assert!(calibration.score(near, repeats + 1) <= calibration.score(near, repeats));
+            prop_assert!(calibration.score(near, repeats + 1.0) <= calibration.score(near, repeats));
         }
     }
 }

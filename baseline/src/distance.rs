@@ -36,6 +36,11 @@ impl<'a> Query<'a> {
         Self { features, weight: features::total(features), context, vector }
     }
 
+    /// W of the features.
+    pub(crate) fn weight(&self) -> f32 {
+        self.weight
+    }
+
     /// The cosine with a row, context included.
     fn cosine(&self, row: &Row) -> f32 {
         let (same, other) = self.context.compare(&row.seen);

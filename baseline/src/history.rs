@@ -1,11 +1,12 @@
 //! What a workload's own days were like: how many alert groups they brought, and what today has spent.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use anomaly_vectorizer::Execution;
 
 use crate::calibration::{Calibration, History, OWN_FROM, Prior, SPENDABLE};
+use crate::features::{self, Packed};
 use crate::row::{Day, DaySet};
 use crate::score::Score;
 
@@ -81,7 +82,20 @@ pub(crate) struct Today {
     alerted: HashSet<Group>,
     /// Runs of executions that have no row.
     runs: HashMap<u128, u32>,
+    /// The last distinct executions that were far from everything learned.
+    news: VecDeque<News>,
 }
+
+/// An execution that was news today.
+#[derive(Debug, Clone)]
+struct News {
+    key: u128,
+    features: Box<[Packed]>,
+    weight: f32,
+}
+
+/// How many of today's news a further one is compared with.
+const MAX_NEWS: usize = 64;
 
 impl Today {
     pub(crate) fn new(day: Day) -> Self {
@@ -123,6 +137,33 @@ impl Today {
             return !self.alerted.contains(&group);
         }
         self.alerted.insert(group)
+    }
+
+    /// How many repeats today's news amounts to for an execution that resembles it: `3 max(0, sum of cos^2 - 1)` over the
+    /// last [`MAX_NEWS`] other ones.
+    ///
+    /// A day on which a package manager installs something entirely new brings a hundred executions that are like each
+    /// other and like nothing before. The first of them are told; what follows in their kind tells little more. What is
+    /// unlike them, as an intrusion in the midst of them is, keeps its score.
+    pub(crate) fn resemblance(&self, key: u128, features: &[Packed], weight: f32) -> f64 {
+        let square = |news: &News| {
+            let shared = features::shared(features, &news.features);
+            let product = weight * news.weight;
+            if product > 0.0 { f64::from(shared * shared / product) } else { 0.0 }
+        };
+        let alike: f64 = self.news.iter().filter(|news| news.key != key).map(square).sum();
+        3.0 * (alike - 1.0).max(0.0)
+    }
+
+    /// Notes an execution that was far from everything learned.
+    pub(crate) fn note_news(&mut self, key: u128, features: &[Packed], weight: f32) {
+        if self.news.iter().any(|news| news.key == key) {
+            return;
+        }
+        if self.news.len() >= MAX_NEWS {
+            self.news.pop_front();
+        }
+        self.news.push_back(News { key, features: features.into(), weight });
     }
 
     /// Earlier runs today of an execution without a row. Asking counts one more.
@@ -195,6 +236,21 @@ mod tests {
         assert_eq!(busy(&[5, 6, 9]).calibration(Prior::SHIPPED, 5, 9), quiet);
         assert!(busy(&[7]).calibration(Prior::SHIPPED, 5, 9).rate(0.5) > quiet.rate(0.5));
         assert!(busy(&[7, 8]).calibration(Prior::SHIPPED, 5, 9).rate(0.5) > quiet.rate(0.5));
+    }
+
+    #[test]
+    fn what_resembles_the_news_of_a_flood_is_less_news() {
+        let mut today = Today::new(0);
+        let set = |own: u64| [16, 32, 48, 64, 80, 96 + own * 16];
+        let weight = features::total(&set(0));
+        let unlike = [1_600, 1_616, 1_632];
+        assert_eq!(today.resemblance(0, &set(0), weight), 0.0);
+        for own in 0..200 {
+            today.note_news(own.into(), &set(own), weight);
+        }
+        assert!(today.resemblance(999, &set(999), weight) > 20.0);
+        assert_eq!(today.resemblance(999, &unlike, features::total(&unlike)), 0.0);
+        assert_eq!(today.news.len(), MAX_NEWS);
     }
 
     #[test]

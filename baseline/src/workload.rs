@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anomaly_vectorizer::{Context, Embedder, Embedding, Execution, Seen, Vector};
 
-use crate::calibration::{Calibration, Prior};
+use crate::calibration::{Calibration, OWN_FROM, Prior};
 use crate::counters::Counters;
 use crate::distance::{self, Query};
 use crate::engine::Method;
@@ -170,12 +170,17 @@ impl Workload {
             Some(row) => row.runs_on(self.today.day),
             None => self.today.run_without_row(key),
         };
-        let score = self.calibration.score(found.distance, runs);
+        let (packed, weight) = (&scratch.packed, query.weight());
+        let resembling = self.today.resemblance(key, packed, weight);
+        if teach != Teach::Seed && found.distance >= f64::from(OWN_FROM) {
+            self.today.note_news(key, packed, weight);
+        }
+        let score = self.calibration.score(found.distance, f64::from(runs) + resembling);
         let threshold = self.threshold(shared, Some(group));
         let novel = score >= threshold;
         let first = match teach {
             Teach::Policy | Teach::Nothing => {
-                self.today.spend(group, self.calibration.score(found.distance, 0));
+                self.today.spend(group, self.calibration.score(found.distance, resembling));
                 novel && self.today.first(group)
             }
             Teach::Seed => false,
@@ -467,7 +472,7 @@ impl Workload {
         let Some(row) = self.rows.find(key).and_then(|number| self.rows.get(number)) else { return };
         if row.days.last == self.today.day {
             let group = Group::of(&row.execution);
-            let score = self.calibration.score(f64::from(row.distance), 0);
+            let score = self.calibration.score(f64::from(row.distance), 0.0);
             self.today.spend(group, score);
             if score >= alerted_from {
                 self.today.first(group);
