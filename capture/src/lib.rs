@@ -1,15 +1,28 @@
 //! The feeds of executions and the ladder between them; process and container context.
 
 mod capture;
+mod connector;
 mod counters;
+pub mod ebpf;
 mod error;
 mod feed;
 mod host;
+pub mod ladder;
+mod lineage;
 mod observation;
+mod polling;
+mod proc;
+pub mod recording;
+mod seed;
+pub mod workload;
 
 pub use capture::Capture;
+pub use connector::ConnectorFeed;
 pub use counters::{Counters, Loss};
 pub use error::CaptureError;
 pub use feed::{Feed, Options};
 pub use host::HostRoot;
+pub use ladder::{FeedChoice, StepDown};
 pub use observation::{FeedKind, Identity, Observation};
+pub use polling::ProcFeed;
+pub use seed::running;

@@ -44,6 +44,25 @@ impl FeedKind {
     }
 }
 
+impl FeedKind {
+    /// What the feed does not see, as the end of a sentence that begins with the feed and "which".
+    pub const fn misses(self) -> &'static str {
+        match self {
+            Self::Ebpf => "sees every execution",
+            Self::EbpfEnter => {
+                "sees every execution, but parents and context only where /proc still knows the process"
+            }
+            Self::Connector => {
+                "notices every execution, but loses about one in five short ones to the race for their arguments"
+            }
+            Self::Proc => "misses nearly all executions that are shorter than its interval",
+            Self::Falco => "sees what Falco sees, without a terminal or login that Falco does not know",
+            Self::Replay => "sees what was recorded",
+            Self::Seed => "sees what runs already",
+        }
+    }
+}
+
 impl fmt::Display for FeedKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.as_str())

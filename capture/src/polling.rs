@@ -1,0 +1,158 @@
+//! Polling of /proc: the feed that works wherever there is a /proc, and misses most short executions.
+//!
+//! A program that begins and ends between two looks is never noticed, not even as lost. One `stat` per process tells
+//! whether it executed something since the last look, so a look costs one read per process.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    CaptureError, Counters, Feed, FeedKind, Loss, Observation, Options,
+    proc::{Observer, ProcFs, Stat},
+};
+
+/// How many processes are compared between looks; on a machine with more, those beyond are not watched.
+const CAPACITY: usize = 65_536;
+
+/// The feed.
+#[derive(Debug)]
+pub struct ProcFeed {
+    proc: ProcFs,
+    observer: Observer,
+    known: HashMap<u32, Known>,
+    /// Which look this is, so that a process that was not met in it can be forgotten.
+    look: u64,
+    every: Duration,
+    next: Instant,
+    buffer: Vec<u8>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    stat: Stat,
+    met: u64,
+}
+
+impl ProcFeed {
+    /// Takes note of what runs now; what is executed from now on is delivered.
+    ///
+    /// # Errors
+    /// [`CaptureError::Read`] where there is no /proc.
+    pub fn open(options: &Options, counters: Arc<Counters>) -> Result<Self, CaptureError> {
+        let mut feed = Self {
+            proc: ProcFs::open(&options.root)?,
+            observer: Observer::new(options.root.clone(), options.scrubber.clone()),
+            known: HashMap::new(),
+            look: 0,
+            every: options.poll_every,
+            next: Instant::now(),
+            buffer: Vec::new(),
+            counters,
+        };
+        feed.look(&mut |_, _| {})?;
+        Ok(feed)
+    }
+
+    /// Looks at every process and calls `executed` for those that executed something since the last look.
+    fn look(&mut self, executed: &mut dyn FnMut(&mut Self, u32)) -> Result<(), CaptureError> {
+        self.look += 1;
+        for pid in self.proc.pids()? {
+            let Some(stat) = self.proc.stat(pid, &mut self.buffer) else { continue };
+            let before = self.known.get(&pid).map(|known| known.stat);
+            if before.is_some() || self.known.len() < CAPACITY {
+                self.known.insert(pid, Known { stat, met: self.look });
+                if has_executed(before.as_ref(), &stat) {
+                    executed(self, pid);
+                }
+            }
+        }
+        let look = self.look;
+        self.known.retain(|_, known| known.met == look);
+        Ok(())
+    }
+}
+
+/// Whether the process that looks like `now` executed something since it looked like `before`.
+fn has_executed(before: Option<&Stat>, now: &Stat) -> bool {
+    if !now.executed() {
+        return false;
+    }
+    // Another start time: another process under the same id.
+    let Some(before) = before.filter(|before| before.start == now.start) else { return true };
+    match (before.image, now.image) {
+        (Some(before), Some(now)) => before != now,
+        // Where addresses are hidden, a new name is the only sign. A program that renames itself looks the same.
+        _ => !before.executed() || before.name != now.name,
+    }
+}
+
+impl Feed for ProcFeed {
+    fn kind(&self) -> FeedKind {
+        FeedKind::Proc
+    }
+
+    fn drain(&mut self, deliver: &mut dyn FnMut(Observation)) -> Result<(), CaptureError> {
+        let now = Instant::now();
+        if now < self.next {
+            return Ok(());
+        }
+        self.next = now + self.every;
+        self.look(&mut |feed, pid| {
+            let Self { proc, observer, buffer, counters, .. } = feed;
+            let observed = proc.process(pid).ok().and_then(|process| {
+                observer.observe(&process, FeedKind::Proc, |stat| proc.ancestors(stat, buffer)).ok()
+            });
+            match observed {
+                Some(observation) => {
+                    counters.delivered(&observation);
+                    deliver(observation);
+                }
+                None => counters.lose(Loss::Vanished, 1),
+            }
+        })
+    }
+
+    fn wait(&mut self, limit: Duration) {
+        thread::sleep(self.next.saturating_duration_since(Instant::now()).min(limit));
+    }
+
+    fn counters(&self) -> &Arc<Counters> {
+        &self.counters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A process with these flags, this start and its stack there.
+    fn stat(name: &str, flags: u64, start: u64, stack: u64) -> Stat {
+        let line =
+            format!("9 ({name}) S 1 9 9 0 9 {flags} 0 0 0 0 0 0 0 0 0 0 0 0 {start} 0 0 0 1 2 {stack} 0 0");
+        Stat::parse(line.as_bytes()).expect("a stat line")
+    }
+
+    #[test]
+    fn what_is_an_execution_and_what_is_not() {
+        let forked = 0x40;
+        let shell = stat("sh", 0, 5, 7000);
+        for (before, now, executed, why) in [
+            (None, stat("sh", 0, 5, 7000), true, "a new process"),
+            (None, stat("sh", forked, 5, 7000), false, "a fork that runs its parent's program"),
+            (Some(stat("sh", forked, 5, 7000)), stat("ls", 0, 5, 8000), true, "the fork's exec"),
+            (Some(shell), shell, false, "nothing happened"),
+            (Some(shell), stat("sh", 0, 5, 8000), true, "the same program executed again"),
+            (Some(shell), stat("renamed", 0, 5, 7000), false, "a program that renamed itself"),
+            (Some(shell), stat("sh", 0, 6, 7000), true, "the id of a process that ended"),
+            (Some(stat("sh", 0, 5, 0)), stat("ls", 0, 5, 0), true, "hidden addresses, another name"),
+            (Some(stat("sh", 0, 5, 0)), stat("sh", 0, 5, 0), false, "hidden addresses, the same name"),
+        ] {
+            assert_eq!(has_executed(before.as_ref(), &now), executed, "{why}");
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Whose normal an execution is compared with.
+mod cgroup;
+pub(crate) use cgroup::process_cgroup;
