@@ -94,6 +94,10 @@ struct News {
     weight: f32,
 }
 
+/// The most that resemblance counts for: a score that was 1 stays above 0.87, so that a rule with a fixed 0.85 does not
+/// go blind in a flood.
+const MOST_RESEMBLING: f64 = 6.0;
+
 /// How many of today's news a further one is compared with.
 const MAX_NEWS: usize = 64;
 
@@ -139,8 +143,8 @@ impl Today {
         self.alerted.insert(group)
     }
 
-    /// How many repeats today's news amounts to for an execution that resembles it: `3 max(0, sum of cos^2 - 1)` over the
-    /// last [`MAX_NEWS`] other ones.
+    /// How many repeats today's news amounts to for an execution that resembles it: `3 (sum of cos^2 - 1)` over the last
+    /// [`MAX_NEWS`] other ones, from 0 to [`MOST_RESEMBLING`].
     ///
     /// A day on which a package manager installs something entirely new brings a hundred executions that are like each
     /// other and like nothing before. The first of them are told; what follows in their kind tells little more. What is
@@ -152,7 +156,7 @@ impl Today {
             if product > 0.0 { f64::from(shared * shared / product) } else { 0.0 }
         };
         let alike: f64 = self.news.iter().filter(|news| news.key != key).map(square).sum();
-        3.0 * (alike - 1.0).max(0.0)
+        (3.0 * (alike - 1.0)).clamp(0.0, MOST_RESEMBLING)
     }
 
     /// Notes an execution that was far from everything learned.
@@ -248,7 +252,7 @@ mod tests {
         for own in 0..200 {
             today.note_news(own.into(), &set(own), weight);
         }
-        assert!(today.resemblance(999, &set(999), weight) > 20.0);
+        assert_eq!(today.resemblance(999, &set(999), weight), MOST_RESEMBLING);
         assert_eq!(today.resemblance(999, &unlike, features::total(&unlike)), 0.0);
         assert_eq!(today.news.len(), MAX_NEWS);
     }
