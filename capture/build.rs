@@ -52,6 +52,8 @@ fn main() {
 /// A toolchain that has what it takes.
 struct Candidate {
     toolchain: &'static str,
+    /// Where its own rustc is, whatever PATH finds first.
+    bin: PathBuf,
     /// Whether `core` is built along, which is nightly's way, or comes built.
     builds_core: bool,
 }
@@ -60,17 +62,17 @@ struct Candidate {
 fn candidates() -> impl Iterator<Item = Result<Candidate, String>> {
     let nightly = std::iter::once_with(|| {
         let core = "lib/rustlib/src/rust/library/core/Cargo.toml";
-        has("nightly", core).map(|()| Candidate { toolchain: "nightly", builds_core: true })
+        has("nightly", core).map(|bin| Candidate { toolchain: "nightly", bin, builds_core: true })
     });
     let built = DISTRIBUTION.into_iter().map(|toolchain| {
         let core = "lib/rustlib/bpfel-unknown-none/lib";
-        has(toolchain, core).map(|()| Candidate { toolchain, builds_core: false })
+        has(toolchain, core).map(|bin| Candidate { toolchain, bin, builds_core: false })
     });
     nightly.chain(built)
 }
 
-/// Whether a toolchain is there with the part that building for eBPF takes.
-fn has(toolchain: &str, part: &str) -> Result<(), String> {
+/// Where a toolchain's programs are, if it has the part that building for eBPF takes.
+fn has(toolchain: &str, part: &str) -> Result<PathBuf, String> {
     let rustup = Command::new("rustup").args(["run", toolchain, "rustc", "--print=sysroot"]).output();
     let output = match rustup {
         Ok(output) => output,
@@ -84,18 +86,22 @@ fn has(toolchain: &str, part: &str) -> Result<(), String> {
         return Err(format!("toolchain {toolchain}: not there"));
     }
     let sysroot = String::from_utf8_lossy(&output.stdout);
-    let part = Path::new(sysroot.trim()).join(part);
-    part.exists().then_some(()).ok_or_else(|| format!("toolchain {toolchain}: no {}", part.display()))
+    let (bin, part) = (Path::new(sysroot.trim()).join("bin"), Path::new(sysroot.trim()).join(part));
+    part.exists().then_some(bin).ok_or_else(|| format!("toolchain {toolchain}: no {}", part.display()))
 }
 
 /// Builds the object into `OUT_DIR`.
 fn build(candidate: &Candidate) -> Result<(), String> {
-    let Candidate { toolchain, builds_core } = candidate;
-    // SAFETY: a build script has one thread until it starts another, and this one has not.
+    let Candidate { toolchain, bin, builds_core } = candidate;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let first = std::iter::once(bin.clone()).chain(env::split_paths(&path));
+    let path_with_toolchain = env::join_paths(first).map_err(|error| format!("PATH: {error}"))?;
+    // SAFETY: the only other thread there may be copies the messages of a build that failed, and reads no environment.
     #[expect(unsafe_code, reason = "aya-build takes these from the environment alone")]
     unsafe {
         // Cargo repeats what a build script says on every build; a failure speaks all the same.
         env::set_var("CARGO_TERM_QUIET", "true");
+        env::set_var("PATH", path_with_toolchain);
         if !builds_core {
             env::set_var("RUSTC_BOOTSTRAP", "aya_ebpf");
         }
