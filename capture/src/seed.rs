@@ -17,7 +17,7 @@ use crate::{
 pub fn running(
     root: &HostRoot,
     scrubber: &Scrubber,
-) -> Result<impl Iterator<Item = Observation>, CaptureError> {
+) -> Result<impl Iterator<Item = Observation> + use<>, CaptureError> {
     let proc = ProcFs::open(root)?;
     let mut observer = Observer::new(root.clone(), scrubber.clone());
     let mut buffer = Vec::new();
