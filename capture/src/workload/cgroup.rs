@@ -57,8 +57,8 @@ fn without_levels_above(path: &str) -> Cow<'_, str> {
     if !path.starts_with("/..") {
         return Cow::Borrowed(path);
     }
-    let rest = path.split('/').filter(|part| !part.is_empty()).skip_while(|part| *part == "..");
-    Cow::Owned(rest.fold(String::new(), |path, part| path + "/" + part) + "")
+    let parts = path.split('/').skip_while(|part| part.is_empty() || *part == "..");
+    Cow::Owned(format!("/{}", parts.collect::<Vec<_>>().join("/")))
 }
 
 /// Reads a path from the root.
@@ -160,4 +160,154 @@ fn is_number(part: &str) -> bool {
         || digits(behind_letter)
         || (part.len() >= 4 && hexadecimal(part))
         || (part.len() >= 8 && hexadecimal(behind_letter))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const ID: &str = "4c01db0b339c5a2f4f0ab0f6b1f3a4b1e2d3c4f5a6b7c8d9e0f1a2b3c4d5e6f7";
+
+    fn unit(name: &str) -> Place {
+        Place::Unit(name.to_owned())
+    }
+
+    fn container(owner: Option<u32>) -> Place {
+        Place::Container(Container { id: ID.to_owned(), owner })
+    }
+
+    #[test]
+    fn containers_of_every_runtime_and_cgroup_driver() {
+        for path in [
+            "/system.slice/docker-ID.scope",
+            "/docker/ID",
+            "/docker/ID/system.slice/nginx.service",
+            "/system.slice/docker-ID.scope/init.scope",
+            "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod12ab.slice/cri-containerd-ID.scope",
+            "/kubepods.slice/kubepods-pod12ab.slice/crio-ID.scope",
+            "/kubepods.slice/kubepods-besteffort.slice/kubepods-besteffort-pod1.slice/docker-ID.scope",
+            "/kubepods/burstable/pod12ab-34/ID",
+            "/kubepods/pod12ab-34/crio-ID",
+            "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/cri-containerd-ID.scope",
+            "/system.slice/containerd.service/kubepods-burstable-pod1.slice:cri-containerd:ID",
+            "/machine.slice/libpod-ID.scope",
+            "/machine.slice/libpod-ID.scope/container",
+            "/libpod_parent/libpod-ID",
+            "/system.slice/web.service/libpod-payload-ID",
+            "/system.slice/nerdctl-ID.scope",
+            "/default/ID",
+            "/ecs/task-1/ID",
+        ] {
+            assert_eq!(place(&path.replace("ID", ID)), container(None), "{path}");
+        }
+        let rootless = "/user.slice/user-1000.slice/user@1000.service/user.slice/libpod-ID.scope/container";
+        assert_eq!(place(&rootless.replace("ID", ID)), container(Some(1000)));
+        let nested = format!("/docker/{ID}/docker/{}", ID.replace('4', "5"));
+        assert_eq!(place(&nested), container(None), "the outermost container decides");
+    }
+
+    #[test]
+    fn units_without_what_tells_instances_apart() {
+        for (path, name) in [
+            ("/system.slice/nginx.service", "nginx.service"),
+            ("/system.slice/nginx.service/worker", "nginx.service"),
+            ("/system.slice/system-getty.slice/getty@tty1.service", "getty@.service"),
+            ("/system.slice/ssh@3-10.0.0.1:22-10.0.0.2:4711.service", "ssh@.service"),
+            ("/system.slice/snap.lxd.daemon.service", "snap.lxd.daemon.service"),
+            ("/system.slice/postgresql@15-main.service", "postgresql@.service"),
+            ("/system.slice/run-u123.service", "run.service"),
+            ("/system.slice/run-r8f2a9d0c3b7e4a51a0c9a4f33ab2c1d0.service", "run.service"),
+            ("/system.slice/run-p4711-i4711.scope", "run.scope"),
+            (
+                "/system.slice/dbus-:1.2-org.freedesktop.problems@0.service",
+                "dbus-org-freedesktop-problems@.service",
+            ),
+            ("/init.scope", "init.scope"),
+            ("/user.slice/user-1000.slice/session-3.scope", "session.scope"),
+            ("/user.slice/user-0.slice/session-c12.scope", "session.scope"),
+            ("/user.slice/user-1000.slice/user@1000.service/init.scope", "user@.service/init.scope"),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/syncthing.service",
+                "user@.service/syncthing.service",
+            ),
+            (
+                "/user.slice/user-1000.slice/user@1000.service/app.slice/app-org.gnome.Terminal.slice/\
+                 vte-spawn-0f4e1d2c-11aa-4bbb-8ccc-123456789abc.scope",
+                "user@.service/vte-spawn.scope",
+            ),
+            ("/user.slice/user-1000.slice/user@1000.service", "user@.service"),
+            (
+                "/machine.slice/systemd-nspawn@web.service/payload/system.slice/nginx.service",
+                "systemd-nspawn@.service",
+            ),
+            ("/system.slice/crio-conmon-ID.scope", "crio-conmon.scope"),
+        ] {
+            assert_eq!(place(&path.replace("ID", ID)), unit(name), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_the_host() {
+        for path in [
+            "",
+            "/",
+            "/system.slice",
+            "/user.slice/user-0.slice",
+            "/init",
+            "/lxc.payload.web/system.slice/a.service",
+        ] {
+            assert_eq!(place(path), Place::Host, "{path}");
+        }
+    }
+
+    #[test]
+    fn whoever_may_name_cgroups_below_a_unit_chooses_no_other_workload() {
+        for (path, name) in [
+            ("/system.slice/web.service/nginx.service", "web.service"),
+            ("/system.slice/web.service/docker-ID.scope", "web.service"),
+            ("/system.slice/web.service/docker/ID", "web.service"),
+            ("/user.slice/user-1000.slice/user@1000.service/nginx.service", "user@.service/nginx.service"),
+            ("/user.slice/user-1000.slice/session-3.scope/docker-ID.scope", "session.scope"),
+        ] {
+            assert_eq!(place(&path.replace("ID", ID)), unit(name), "{path}");
+        }
+        let own = "/user.slice/user-1000.slice/user@1000.service/docker-ID.scope";
+        assert_eq!(
+            place(&own.replace("ID", ID)),
+            container(Some(1000)),
+            "looked up in the user's files alone"
+        );
+    }
+
+    #[test]
+    fn the_line_that_tells_most_is_taken() {
+        let first = "12:pids:/docker/ID\n1:name=systemd:/docker/ID\n0::/\n".replace("ID", ID);
+        assert_eq!(process_cgroup(&first), format!("/docker/{ID}"));
+        for (file, path) in [
+            ("0::/system.slice/cron.service\n", "/system.slice/cron.service"),
+            (
+                "5:memory:/system.slice/cron.service\n1:name=systemd:/system.slice/cron.service/x\n0::/\n",
+                "/system.slice/cron.service/x",
+            ),
+            ("4:memory:/custom\n1:name=systemd:/\n0::/\n", "/custom"),
+            ("0::/../../system.slice/cron.service\n", "/system.slice/cron.service"),
+            ("0::/..\n", "/"),
+            ("0::/\n", "/"),
+            ("nonsense\n", ""),
+            ("", ""),
+            ("0::/a:b.slice/c:d.service\n", "/a:b.slice/c:d.service"),
+        ] {
+            assert_eq!(process_cgroup(file), path, "{file}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_path_is_survived(path in "[a-f0-9/@.:u-]{0,120}", file in ".{0,100}") {
+            let _ = place(&path);
+            let _ = process_cgroup(&file);
+        }
+    }
 }
