@@ -11,6 +11,7 @@
 //! 2. An [`Embedder`] turns the execution into an [`Embedding`]: features, exact key, vector.
 //! 3. [`context`] holds what surrounds an execution and is kept *beside* its vector: terminal, login, origin, sockets.
 
+mod article;
 pub mod canonical;
 pub mod context;
 mod embedder;
@@ -18,6 +19,7 @@ mod execution;
 pub mod hashed;
 pub mod scrub;
 
+pub use article::Article;
 pub use context::{Context, Seen, Surroundings};
 pub use embedder::{DIMENSIONS, Described, Embedder, Embedding, Feature, FeatureClass, Space, Vector};
 pub use execution::{Arguments, Execution, MAX_ARGUMENT_BYTES, MAX_NAME_BYTES};

@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// Raised by every change that moves a vector: features, weights, arithmetic, scrubbing.
-const VERSION: u32 = 2;
+const VERSION: u32 = 1;
 
 /// The version of the key that baselines are learned with.
 const KEY_VERSION: u32 = 1;
@@ -53,7 +53,7 @@ const MAX_ARGUMENTS: usize = 64;
 /// The most features an execution can have: four of the process, those of the arguments, as many bigrams.
 pub const MAX_FEATURES: usize = 4 + 2 * MAX_ARGUMENT_FEATURES;
 
-/// The embedder that scores (V2): named features under a keyed hash.
+/// The embedder that scores: named features under a keyed hash.
 #[derive(Debug, Clone)]
 pub struct Hashed {
     hasher: SipHasher24,

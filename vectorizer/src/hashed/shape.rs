@@ -11,7 +11,7 @@ use crate::hashed::package;
 pub(super) const MARK: &str = "#";
 
 /// Words that look random and are not.
-const KNOWN: [&[u8]; 2] = [b"utf8mb4", b"utf8mb3"];
+const KNOWN: [&[u8]; 3] = [b"ed25519", b"utf8mb4", b"utf8mb3"];
 
 /// Digits in a row that are a number of their own inside a component (a year, a process id), not part of a word such
 /// as `sha256`.
@@ -85,6 +85,9 @@ fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, out: &mut impl FnMu
         } else {
             while at < bytes.len() && is_component(bytes[at]) {
                 at += 1;
+            }
+            if KNOWN.contains(&&bytes[start..at]) {
+                continue;
             }
             if !is_random(&bytes[start..at]) {
                 copied = numbers(text, copied, start, at, out);
@@ -191,12 +194,12 @@ fn is_random(component: &[u8]) -> bool {
         return false;
     }
     let count = Count::of(component);
-    if count.digits == 0 || count.other > 0 || KNOWN.contains(&component) {
+    if count.digits == 0 || count.other > 0 {
         return false;
     }
     let hex = count.beyond_hex == 0 && (count.lower == 0 || count.upper == 0);
     let mixed = count.lower > 0 && count.upper > 0;
-    (hex && (component.len() >= 8 || count.digit_changes >= 2))
+    (hex && (component.len() >= 7 || count.digit_changes >= 2))
         || (component.len() >= 7 && count.digit_changes >= 3)
         || (mixed && count.changes >= 3)
 }
@@ -271,6 +274,7 @@ mod tests {
             ("9e24b667ea67c490", "#"),
             ("svc-b41ce86a5de5a7ea", "svc-#"),
             ("e83c516", "#"),
+            ("abcdef1", "#"),
             ("DEADBEEF01", "#"),
             ("exp_6b00e15bcef51.csv", "exp_#.csv"),
             ("6b00e15b-4f3a-11ee-be56-0242ac120002", "#"),
@@ -296,6 +300,7 @@ mod tests {
             "nginx",
             "sha256sum",
             "utf8mb4",
+            "id_ed25519",
             "JavaScript",
             "getElementById",
             "md5",
