@@ -36,6 +36,11 @@ pub fn printable(text: &str, max_bytes: usize) -> String {
     out
 }
 
+/// Whether [`printable`] escapes this character. For text that is escaped in another form, such as JSON.
+pub fn needs_escape(c: char) -> bool {
+    c.is_control() || misleading(c)
+}
+
 /// Characters that are not controls but change the order or the visibility of their neighbours.
 fn misleading(c: char) -> bool {
     matches!(c,
@@ -70,7 +75,7 @@ mod tests {
         fn never_longer_and_never_a_control(text in ".*", max in 0usize..60) {
             let out = printable(&text, max);
             prop_assert!(out.len() <= max);
-            prop_assert!(!out.chars().any(|c| c.is_control() || super::misleading(c)));
+            prop_assert!(!out.chars().any(super::needs_escape));
         }
     }
 }
