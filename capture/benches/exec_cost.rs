@@ -14,7 +14,7 @@ use std::{
 };
 
 use anomaly_capture::{
-    Capture, Counters, FeedKind, Loss, Options,
+    Capture, Counters, Feed, FeedKind, Loss, Options,
     ebpf::{EbpfFeed, Hook},
 };
 
@@ -34,36 +34,71 @@ fn main() -> ExitCode {
     }
     println!("{rounds} rounds of {executions} fork+exec of /bin/true, load average {}", load_average());
 
-    let (mut without, mut with) = (Vec::new(), Vec::new());
+    let (mut without, mut with) = (Rounds::default(), Rounds::default());
     for round in 0..2 * rounds {
         // Off, on, on, off: a drift of the machine's speed favours neither.
         if matches!(round % 4, 1 | 2) {
             let capture = start(open().expect("it opened before"));
-            with.push(per_exec(executions));
+            with.run(executions);
             drop(capture);
         } else {
-            without.push(per_exec(executions));
+            without.run(executions);
         }
     }
-    let ratios: Vec<f64> = with.iter().zip(&without).map(|(with, without)| with / without).collect();
-    let (without, with) = (median(without), median(with));
+    let ratios: Vec<f64> =
+        with.elapsed.iter().zip(&without.elapsed).map(|(with, without)| with / without).collect();
+    let cpu_ratio = with.cpu / without.cpu;
+    let (without, with) = (median(without.elapsed), median(with.elapsed));
+    let ratio = with / without;
     println!("nothing attached: {without:.1} us per exec");
     println!("attached and read every 20 ms: {with:.1} us per exec");
     println!(
-        "ratio of medians {:.3}, median of the rounds' ratios {:.3}, allowed {ALLOWED}",
-        with / without,
+        "ratio of medians {ratio:.3}, median of the rounds' ratios {:.3}, allowed {ALLOWED}",
         median(ratios)
     );
+    println!("ratio of processor time, the reader's included: {cpu_ratio:.3}");
     println!("opening the feed: {:.0} ms", 1e3 * seconds(|| drop(open())));
-
+    println!("reading: {:.1} us per execution", reading(open().expect("it opened before"), executions));
     keeps_up(&counters, start(open().expect("it opened before")), executions * rounds);
-    if with / without > ALLOWED {
+    if ratio > ALLOWED {
         eprintln!(
             "the program costs more than it may; other programs may have disturbed this: look at the load"
         );
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// What was measured in the rounds of one kind.
+#[derive(Default)]
+struct Rounds {
+    /// Microseconds per execution, of each round.
+    elapsed: Vec<f64>,
+    /// Ticks of processor time that this process and its children used in all rounds.
+    cpu: f64,
+}
+
+impl Rounds {
+    fn run(&mut self, executions: usize) {
+        let before = cpu_ticks();
+        self.elapsed.push(per_exec(executions));
+        self.cpu += cpu_ticks() - before;
+    }
+}
+
+/// utime, stime, cutime and cstime of proc_pid_stat(5).
+fn cpu_ticks() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("/proc is mounted");
+    let rest = stat.rsplit(')').next().unwrap_or_default();
+    rest.split_ascii_whitespace().skip(11).take(4).filter_map(|ticks| ticks.parse::<f64>().ok()).sum()
+}
+
+/// Microseconds that it takes to read one record and make an observation of it.
+fn reading(mut feed: EbpfFeed, executions: usize) -> f64 {
+    per_exec(executions);
+    let mut read = 0;
+    let elapsed = seconds(|| feed.drain(&mut |_| read += 1).expect("the feed goes on"));
+    1e6 * elapsed / f64::from(read)
 }
 
 fn start(feed: EbpfFeed) -> Capture {

@@ -35,6 +35,7 @@ fn sched_process_exec(context: RawTracePointContext) -> Option<()> {
     let header = unsafe { &mut *record.cast::<Header>() };
     describe_self(header);
     describe_task(header, task);
+    describe_cgroups(header, task);
     let mm = follow(task, Field::TaskMm);
     mm.and_then(|mm| describe_executable(header, mm));
     sockets::describe(header, task);
@@ -59,7 +60,7 @@ fn sched_process_exec(context: RawTracePointContext) -> Option<()> {
 #[inline(always)]
 pub(crate) fn describe_self(header: &mut Header) {
     // SAFETY: these helpers take no argument and cannot fail.
-    (header.time, header.cgroup) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_current_cgroup_id()) };
+    (header.time, header.cgroups[0]) = unsafe { (bpf_ktime_get_boot_ns(), bpf_get_current_cgroup_id()) };
     header.tgid = (bpf_get_current_pid_tgid() >> 32) as u32;
     header.uid = bpf_get_current_uid_gid() as u32;
     header.name = bpf_get_current_comm().unwrap_or_default();
@@ -104,6 +105,19 @@ fn describe_task(header: &mut Header, task: Address) {
         header.grandparent = name;
         header.known |= known::GRANDPARENT;
     }
+}
+
+/// Where the v1 controllers put it, on machines that have such.
+#[inline(always)]
+fn describe_cgroups(header: &mut Header, task: Address) -> Option<()> {
+    let set = follow(task, Field::TaskCgroups)?;
+    header.cgroup_set = set as u64;
+    for (slot, field) in [(1, Field::SetPids), (2, Field::SetMemory)] {
+        let cgroup = follow(set, field).and_then(|state| follow(state, Field::StateCgroup));
+        let node = cgroup.and_then(|cgroup| follow(cgroup, Field::CgroupNode));
+        header.cgroups[slot] = node.and_then(|node| read(node, Field::NodeId)).unwrap_or(0);
+    }
+    Some(())
 }
 
 /// Where the executable lives. For a script this is its interpreter.

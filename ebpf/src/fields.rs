@@ -31,6 +31,14 @@ fields! {
     TaskExecId = "task_struct" ["self_exec_id"];
     TaskSignal = "task_struct" ["signal"];
     TaskFiles = "task_struct" ["files"];
+    TaskCgroups = "task_struct" ["cgroups"];
+    /// Where the array of controllers begins; the reader adds the place of `pids` in it.
+    SetPids = "css_set" ["subsys"];
+    /// The same for `memory`.
+    SetMemory = "css_set" ["subsys"];
+    StateCgroup = "cgroup_subsys_state" ["cgroup"];
+    CgroupNode = "cgroup" ["kn"];
+    NodeId = "kernfs_node" ["id"];
     SignalTty = "signal_struct" ["tty"];
     CredEuid = "cred" ["euid"];
     MmArgStart = "mm_struct" ["arg_start"];

@@ -8,7 +8,7 @@ pub const NAME_BYTES: usize = 16;
 /// [`PCPU_MIN_UNIT_SIZE`][1]) after header and argument area, halved.
 ///
 /// [1]: https://github.com/torvalds/linux/blob/v6.12/include/linux/percpu.h#L29
-pub const PATH_LIMIT: usize = 384;
+pub const PATH_LIMIT: usize = 368;
 
 /// The most that can be kept of an argument area.
 pub const ARGUMENT_LIMIT: usize = 31 * 1024;
@@ -28,8 +28,12 @@ pub struct Header {
     pub time: u64,
     /// When the process started, nanoseconds since boot, suspend included.
     pub start_boottime: u64,
-    /// The process's cgroup in the v2 hierarchy: the inode number of its directory.
-    pub cgroup: u64,
+    /// The process's cgroups in the v2 hierarchy and in those of the v1 controllers `pids` and `memory`: the inode
+    /// numbers of their directories; 0 where not known.
+    pub cgroups: [u64; 3],
+    /// Where the kernel keeps the set of all cgroups that the process is in: equal sets are kept once. 0 where not
+    /// known.
+    pub cgroup_set: u64,
     /// Process id in the initial namespace.
     pub tgid: u32,
     /// The parent's process id in the initial namespace.
@@ -83,7 +87,7 @@ pub struct SocketHeader {
 // A gap would send uninitialised kernel memory to user space, and an element may not be larger than 32 KiB.
 const _: () = assert!(size_of::<SocketHeader>() == 8 + 2 * 16);
 const _: () =
-    assert!(size_of::<Header>() == 3 * 8 + 9 * 4 + 2 * 2 + 3 * NAME_BYTES + 3 * size_of::<SocketHeader>());
+    assert!(size_of::<Header>() == 6 * 8 + 9 * 4 + 2 * 2 + 3 * NAME_BYTES + 3 * size_of::<SocketHeader>());
 const _: () = assert!(RECORD_LIMIT <= 32 * 1024);
 
 /// Bits of [`Header::known`].

@@ -16,4 +16,4 @@ pub use layout::{
     ARGUMENT_LIMIT, COUNTERS, Counter, ENTER_ARGUMENT_LIMIT, Header, NAME_BYTES, PATH_LIMIT, RECORD_LIMIT,
     SocketHeader, flags, known, names,
 };
-pub use record::{Record, Socket};
+pub use record::{Cgroups, Record, Socket};

@@ -15,8 +15,8 @@ pub struct Record<'a> {
     pub time: u64,
     /// When the process started, nanoseconds since boot, suspend included.
     pub start_boottime: Option<u64>,
-    /// The process's cgroup in the v2 hierarchy: the inode number of its directory.
-    pub cgroup: u64,
+    /// The process's cgroups.
+    pub cgroups: Cgroups,
     /// Process id in the initial namespace.
     pub tgid: u32,
     /// The parent's process id in the initial namespace.
@@ -64,6 +64,19 @@ pub struct Record<'a> {
     pub sockets: Option<[Option<Socket>; 3]>,
 }
 
+/// In which cgroups a process is: inode numbers of their directories, 0 where not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Cgroups {
+    /// In the v2 hierarchy.
+    pub unified: u64,
+    /// In the hierarchy of the v1 controller `pids`.
+    pub pids: u64,
+    /// In the hierarchy of the v1 controller `memory`.
+    pub memory: u64,
+    /// What tells this combination from others, hierarchies without a controller included; 0 where not known.
+    pub set: u64,
+}
+
 /// A socket among descriptors 0-2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Socket {
@@ -96,7 +109,12 @@ impl<'a> Record<'a> {
             time: u64_at(header, offset_of!(Header, time))?,
             start_boottime: when(known::START)
                 .and_then(|()| u64_at(header, offset_of!(Header, start_boottime))),
-            cgroup: u64_at(header, offset_of!(Header, cgroup))?,
+            cgroups: Cgroups {
+                unified: u64_at(header, offset_of!(Header, cgroups))?,
+                pids: u64_at(header, offset_of!(Header, cgroups) + 8)?,
+                memory: u64_at(header, offset_of!(Header, cgroups) + 16)?,
+                set: u64_at(header, offset_of!(Header, cgroup_set))?,
+            },
             tgid: u32_at(header, offset_of!(Header, tgid))?,
             ppid: when(known::PARENT).and_then(|()| u32_at(header, offset_of!(Header, ppid))),
             uid: u32_at(header, offset_of!(Header, uid))?,

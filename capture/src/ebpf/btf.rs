@@ -15,8 +15,8 @@ pub(super) struct Btf<'a> {
     strings: &'a [u8],
     /// Where each type begins in `types`; type 0 is `void` and is not there.
     starts: Vec<u32>,
-    /// Structures with a name.
-    structures: HashMap<&'a [u8], u32>,
+    /// Structures and enumerations with a name.
+    named: HashMap<(u32, &'a [u8]), u32>,
 }
 
 /// What one type says, as far as it matters here.
@@ -24,7 +24,7 @@ pub(super) struct Btf<'a> {
 struct Type {
     name: u32,
     kind: u32,
-    /// Members, for structures.
+    /// Members, for structures and enumerations.
     length: u32,
     /// Whether members' offsets carry the width of a bit field.
     bit_fields: bool,
@@ -36,6 +36,7 @@ struct Type {
 
 const STRUCT: u32 = 4;
 const UNION: u32 = 5;
+const ENUM: u32 = 6;
 const TYPEDEF: u32 = 8;
 const VOLATILE: u32 = 9;
 const CONST: u32 = 10;
@@ -57,13 +58,13 @@ impl<'a> Btf<'a> {
             bytes.get(header.checked_add(start)?..)?.get(..length)
         };
         let mut btf =
-            Self { types: section(8)?, strings: section(16)?, starts: vec![0], structures: HashMap::new() };
+            Self { types: section(8)?, strings: section(16)?, starts: vec![0], named: HashMap::new() };
         let mut at = 0;
         while at < btf.types.len() {
             let (found, next) = btf.type_at(at)?;
             let id = btf.starts.len() as u32;
-            if found.kind == STRUCT && found.name != 0 {
-                btf.structures.entry(btf.string(found.name)?).or_insert(id);
+            if matches!(found.kind, STRUCT | ENUM) && found.name != 0 {
+                btf.named.entry((found.kind, btf.string(found.name)?)).or_insert(id);
             }
             btf.starts.push(u32::try_from(at).ok()?);
             at = next;
@@ -73,12 +74,12 @@ impl<'a> Btf<'a> {
 
     /// The size of a structure in bytes.
     pub(super) fn size_of(&self, structure: &str) -> Option<u32> {
-        Some(self.get(*self.structures.get(structure.as_bytes())?)?.size_or_type)
+        Some(self.get(*self.named.get(&(STRUCT, structure.as_bytes()))?)?.size_or_type)
     }
 
     /// Where in a structure a member is, in bytes; `path` is names with dots between them.
     pub(super) fn offset_of(&self, structure: &str, path: &str) -> Option<u32> {
-        let mut id = *self.structures.get(structure.as_bytes())?;
+        let mut id = *self.named.get(&(STRUCT, structure.as_bytes()))?;
         let mut bits = 0_u32;
         for name in path.split('.') {
             let (offset, member) = self.member(id, name.as_bytes(), DEPTH)?;
@@ -86,6 +87,16 @@ impl<'a> Btf<'a> {
             id = member;
         }
         bits.is_multiple_of(8).then_some(bits / 8)
+    }
+
+    /// The number that an enumeration gives a name.
+    pub(super) fn value_of(&self, enumeration: &str, name: &str) -> Option<u32> {
+        let found = self.get(*self.named.get(&(ENUM, enumeration.as_bytes()))?)?;
+        (0..found.length as usize).find_map(|index| {
+            let at = found.body + 8 * index;
+            let its_name = self.string(word(self.types, at)?)?;
+            if its_name == name.as_bytes() { word(self.types, at + 4) } else { None }
+        })
     }
 
     /// A member's offset in bits and its type, looked for in anonymous members, too.

@@ -43,7 +43,7 @@ impl Observer {
             feed: FeedKind::EbpfEnter,
         };
         match seen {
-            None => Observation { cgroup: cgroups.path(proc, record.cgroup, record.tgid, None), ..told },
+            None => Observation { cgroup: cgroups.path(&record.cgroups, record.tgid, None), ..told },
             Some(seen) if is_the_same(record, &told.execution, &seen.execution) => {
                 Observation { time, ..seen }
             }

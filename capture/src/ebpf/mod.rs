@@ -23,6 +23,7 @@ use anomaly_ebpf::{Counter, Record};
 pub use error::EbpfError;
 
 use crate::{CaptureError, Counters, Feed, FeedKind, Loss, Observation, Options};
+use cgroups::Cgroups;
 use observe::Observer;
 use program::{Program, Settings};
 
@@ -86,9 +87,11 @@ impl EbpfFeed {
         ring_bytes: u32,
     ) -> Result<Self, EbpfError> {
         let ring_bytes = ring_bytes.max(LEAST_RING_BYTES);
-        let settings = Settings { argument_bytes: options.argument_bytes, ring_bytes };
+        let cgroups = Cgroups::new(&options.root);
+        let settings =
+            Settings { argument_bytes: options.argument_bytes, split_cgroups: cgroups.split(), ring_bytes };
         let program = Program::load(hook, &options.root, settings)?;
-        let observer = Observer::new(options.root.clone(), options.scrubber.clone())
+        let observer = Observer::new(options.root.clone(), options.scrubber.clone(), cgroups)
             .map_err(|error| EbpfError::Load { cause: error.cause() })?;
         Ok(Self { hook, program, observer, counters, ring_bytes, told: Default::default() })
     }

@@ -36,10 +36,10 @@ pub(super) struct Observer {
 }
 
 impl Observer {
-    pub(super) fn new(root: HostRoot, scrubber: Scrubber) -> Result<Self, CaptureError> {
+    pub(super) fn new(root: HostRoot, scrubber: Scrubber, cgroups: Cgroups) -> Result<Self, CaptureError> {
         Ok(Self {
             proc: ProcFs::open(&root)?,
-            cgroups: Cgroups::new(&root),
+            cgroups,
             processes: proc::Observer::new(root.clone(), scrubber.clone()),
             buffer: Vec::new(),
             root,
@@ -85,7 +85,7 @@ impl Observer {
                 exec_id: record.exec_id,
             },
             ppid: record.ppid.unwrap_or_default(),
-            cgroup: cgroups.path(proc, record.cgroup, record.tgid, record.ppid),
+            cgroup: cgroups.path(&record.cgroups, record.tgid, record.ppid),
             exe,
             argument_bytes: record.argument_bytes,
             feed: FeedKind::Ebpf,

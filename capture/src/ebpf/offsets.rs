@@ -14,6 +14,8 @@ pub(super) fn find(btf: &Btf<'_>) -> Offsets {
         let place = paths.iter().find_map(|path| btf.offset_of(structure, path));
         let place = match field {
             Field::OverlayUpper => overlay_upper(btf, place),
+            Field::SetPids => controller(btf, place, "pids_cgrp_id"),
+            Field::SetMemory => controller(btf, place, "memory_cgrp_id"),
             // 64 bits wide since 5.7; the half that counts comes last on a big-endian machine.
             Field::TaskExecId if cfg!(target_endian = "big") => place.map(|place| place + 4),
             _ => place,
@@ -34,6 +36,11 @@ fn overlay_upper(btf: &Btf<'_>, upper: Option<u32>) -> Option<u32> {
         (Some(upper), Some(inode)) => upper.checked_sub(inode),
         _ => btf.size_of("inode"),
     }
+}
+
+/// Where in an array of pointers, one for each controller, that of `controller` is.
+fn controller(btf: &Btf<'_>, array: Option<u32>, controller: &str) -> Option<u32> {
+    Some(array? + size_of::<u64>() as u32 * btf.value_of("cgroup_subsys_id", controller)?)
 }
 
 /// What the program cannot tell on this kernel, in words; empty on a recent one.

@@ -27,6 +27,8 @@ const IN_FLIGHT: u32 = 256;
 pub(super) struct Settings {
     /// How much of an argument area is kept.
     pub(super) argument_bytes: u32,
+    /// Whether the cgroups of v1 controllers are told, too.
+    pub(super) split_cgroups: bool,
     /// The ring's size; rounded up to a power of two of pages.
     pub(super) ring_bytes: u32,
 }
@@ -53,10 +55,13 @@ impl Program {
         if OBJECT.is_empty() {
             return Err(EbpfError::NotBuilt);
         }
-        let (offsets, blind_spots) = match hook {
+        let (mut offsets, blind_spots) = match hook {
             Hook::Exec => resolve(&root.join("sys/kernel/btf/vmlinux"))?,
             Hook::Enter => ([Field::UNKNOWN; Field::COUNT], Vec::new()),
         };
+        if !settings.split_cgroups {
+            offsets[Field::TaskCgroups as usize] = Field::UNKNOWN;
+        }
         lift_memory_limit();
         let keep = settings.argument_bytes.min(ARGUMENT_LIMIT as u32);
         let wake = settings.ring_bytes / 4;
@@ -177,7 +182,7 @@ mod tests {
             (ARGUMENT_LIMIT as u32, ARGUMENT_LIMIT),
             (u32::MAX, ARGUMENT_LIMIT),
         ] {
-            let settings = Settings { argument_bytes: asked, ring_bytes: 1 << 20 };
+            let settings = Settings { argument_bytes: asked, split_cgroups: true, ring_bytes: 1 << 20 };
             let mut program = match Program::load(Hook::Exec, &HostRoot::default(), settings) {
                 Ok(program) => program,
                 Err(error @ (EbpfError::Refused { .. } | EbpfError::Load { .. })) => {

@@ -53,6 +53,8 @@ fn a_plain_execution_is_told_whole() {
     assert_eq!(seen.exe, "/bin/sleep");
     assert_eq!(seen.execution.uid, rustix::process::geteuid().as_raw());
     assert_eq!(seen.surroundings.exe_flags, Some(vec![]));
+    let cgroups = fs::read_to_string("/proc/self/cgroup").expect("/proc is mounted");
+    assert!(cgroups.lines().any(|line| line.ends_with(&format!(":{}", seen.cgroup))), "{}", seen.cgroup);
     assert_eq!(seen.workload, "", "whose it is, is resolved elsewhere");
 
     let microseconds = |time: SystemTime| {
