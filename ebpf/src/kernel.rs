@@ -8,14 +8,19 @@ use aya_ebpf::{Global, helpers::bpf_probe_read_kernel};
 #[unsafe(no_mangle)]
 static OFFSETS: [Global<u32>; Field::COUNT] = [const { Global::new(Field::UNKNOWN) }; Field::COUNT];
 
+/// Whether this kernel has a field.
+#[inline(always)]
+pub(crate) fn has(field: Field) -> bool {
+    OFFSETS[field as usize].load() != Field::UNKNOWN
+}
+
 /// The address of a structure in the kernel; may be null or stale, which reading finds out.
 pub(crate) type Address = *const u8;
 
 /// The address of a member; `None` where this kernel has no such field.
 #[inline(always)]
-pub(crate) fn member(of: Address, field: Field) -> Option<Address> {
-    let offset = OFFSETS[field as usize].load();
-    (offset != Field::UNKNOWN).then(|| of.wrapping_add(offset as usize))
+fn member(of: Address, field: Field) -> Option<Address> {
+    has(field).then(|| of.wrapping_add(OFFSETS[field as usize].load() as usize))
 }
 
 /// Reads a member. `None` where this kernel has no such field or there is nothing to read at that address.

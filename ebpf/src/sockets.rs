@@ -10,7 +10,7 @@
 use anomaly_ebpf::{Field, Header, SocketHeader, known};
 use aya_ebpf::helpers::bpf_probe_read_kernel;
 
-use crate::kernel::{Address, follow, member, read};
+use crate::kernel::{Address, follow, has, read};
 
 const FILE_TYPE: u16 = 0o170_000;
 const SOCKET: u16 = 0o140_000;
@@ -29,7 +29,7 @@ pub(crate) fn describe(header: &mut Header, task: Address) -> Option<()> {
             header.sockets[fd] = socket;
         }
     }
-    if member(task, Field::SockFamily).is_some() && member(task, Field::SocketFile).is_some() {
+    if has(Field::SockFamily) && has(Field::SocketFile) {
         header.known |= known::SOCKETS;
     }
     Some(())
