@@ -84,12 +84,13 @@ impl Drop for Capture {
     }
 }
 
-/// The thread: waits, drains, until it is told to stop, nobody listens any more or the feed fails.
+/// The thread: waits and drains until it is told to stop, nobody listens any more or the feed fails.
 fn run(
     mut feed: Box<dyn Feed>,
     queue: &SyncSender<Observation>,
     stop: &AtomicBool,
 ) -> Result<(), CaptureError> {
+    feed.own_thread();
     let counters = Arc::clone(feed.counters());
     let mut deserted = false;
     let mut stopping = false;

@@ -28,6 +28,10 @@ pub trait Feed: Send {
     /// Waits until draining is likely to be worth it, but no longer than `limit`.
     fn wait(&mut self, limit: Duration);
 
+    /// Called once, before anything else, on a thread that does nothing but drain this feed. Feeds that are drained on
+    /// somebody else's thread are never told.
+    fn own_thread(&mut self) {}
+
     /// Where this feed counts.
     fn counters(&self) -> &Arc<Counters>;
 }

@@ -53,9 +53,9 @@ impl FeedKind {
                 "sees every execution, but parents and context only where /proc still knows the process"
             }
             Self::Connector => {
-                "notices every execution, but loses about one in five short ones to the race for their arguments"
+                "notices every execution, but loses one in ten short ones, half on a busy machine without CAP_SYS_NICE, to the race for their arguments"
             }
-            Self::Proc => "misses nearly all executions that are shorter than its interval",
+            Self::Proc => "sees what runs when it looks and misses about 98 % of short executions",
             Self::Falco => "sees what Falco sees, without a terminal or login that Falco does not know",
             Self::Replay => "sees what was recorded",
             Self::Seed => "sees what runs already",

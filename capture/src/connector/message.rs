@@ -28,8 +28,8 @@ pub(super) enum Request {
 /// What the kernel tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
-    /// The answer to the request with this sequence number: 0 or an errno.
-    Acknowledged { sequence: u32, error: u32 },
+    /// The answer to the request with this token: 0 or an errno.
+    Acknowledged { token: u32, error: u32 },
     /// A process, not a thread, was forked.
     Forked { parent: u32, child: u32 },
     /// A process executed a program.
@@ -40,15 +40,16 @@ pub(super) enum Event {
     Ended { process: u32 },
 }
 
-/// The bytes of a request.
-pub(super) fn request(request: Request, port: u32, sequence: u32) -> Vec<u8> {
+/// The bytes of a request. The kernel answers all subscribers at once, with sequence numbers of its own; `token` tells
+/// whose request it answers.
+pub(super) fn request(request: Request, port: u32, token: u32) -> Vec<u8> {
     let operation = (request as u32).to_ne_bytes();
     let length = (NETLINK_HEADER + CONNECTOR_HEADER + operation.len()) as u32;
     let mut message = Vec::with_capacity(length as usize);
     message.extend_from_slice(&length.to_ne_bytes());
     message.extend_from_slice(&DONE.to_ne_bytes());
     message.extend_from_slice(&0u16.to_ne_bytes());
-    for word in [sequence, port, PROC, PROC, sequence, 0] {
+    for word in [0, port, PROC, PROC, 0, token] {
         message.extend_from_slice(&word.to_ne_bytes());
     }
     message.extend_from_slice(&(operation.len() as u16).to_ne_bytes());
@@ -84,13 +85,14 @@ fn event(message: &[u8]) -> Result<Option<Event>, Malformed> {
     if word(message, 0) != Ok(PROC) || word(message, 4) != Ok(PROC) {
         return Err(Malformed);
     }
-    let sequence = word(message, 8)?;
+    // One more than the request's.
+    let token = word(message, 12)?.wrapping_sub(1);
     let payload = message.get(CONNECTOR_HEADER..).ok_or(Malformed)?;
     let data = payload.get(EVENT_HEADER..).ok_or(Malformed)?;
     // Every event names threads by (thread, process); only main threads stand for processes.
     let main = |at: usize| Ok((word(data, at)? == word(data, at + 4)?).then_some(word(data, at + 4)?));
     Ok(match word(payload, 0)? {
-        0x0000_0000 => Some(Event::Acknowledged { sequence, error: word(data, 0)? }),
+        0x0000_0000 => Some(Event::Acknowledged { token, error: word(data, 0)? }),
         0x0000_0001 => {
             let parent = word(data, 4)?;
             main(8)?.map(|child| Event::Forked { parent, child })
@@ -117,12 +119,12 @@ mod tests {
     use super::*;
 
     /// A message as the kernel sends it.
-    fn message(what: u32, sequence: u32, data: &[u32]) -> Vec<u8> {
+    fn message(what: u32, acknowledged: u32, data: &[u32]) -> Vec<u8> {
         let mut data = data.to_vec();
         data.resize(6, 0);
-        let words = [PROC, PROC, sequence, 0, 40, what, 0, 0, 0].into_iter().chain(data);
+        let words = [PROC, PROC, 77, acknowledged, 40, what, 0, 0, 0].into_iter().chain(data);
         let body: Vec<u8> = words.flat_map(u32::to_ne_bytes).collect();
-        let header = [(NETLINK_HEADER + body.len()) as u32, u32::from(DONE), sequence, 0];
+        let header = [(NETLINK_HEADER + body.len()) as u32, u32::from(DONE), 77, 0];
         header.into_iter().flat_map(u32::to_ne_bytes).chain(body).collect()
     }
 
@@ -133,7 +135,7 @@ mod tests {
     #[test]
     fn what_matters_is_read_and_threads_are_not_processes() {
         for (what, data, event) in [
-            (0, vec![13], Some(Event::Acknowledged { sequence: 9, error: 13 })),
+            (0, vec![13], Some(Event::Acknowledged { token: 8, error: 13 })),
             (1, vec![5, 4, 7, 7], Some(Event::Forked { parent: 4, child: 7 })),
             (1, vec![5, 4, 8, 7], None),
             (2, vec![7, 7], Some(Event::Executed { process: 7 })),
@@ -174,7 +176,7 @@ mod tests {
     fn a_request_is_a_message_to_the_connector() {
         let bytes = request(Request::Ignore, 77, 5);
         assert_eq!(word(&bytes, 0), Ok(bytes.len() as u32));
-        assert_eq!((word(&bytes, 8), word(&bytes, 12)), (Ok(5), Ok(77)));
+        assert_eq!((word(&bytes, 12), word(&bytes, 28)), (Ok(77), Ok(5)));
         assert_eq!(word(&bytes, 36), Ok(2));
         assert_eq!(bytes.len(), 40);
     }

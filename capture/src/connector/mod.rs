@@ -8,7 +8,7 @@ mod message;
 
 use std::{
     collections::HashMap,
-    io, process,
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,6 +18,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_CONNECTOR};
 use rustix::{
     event::{PollFd, PollFlags, poll},
     io::Errno,
+    process::setpriority_process,
     time::Timespec,
 };
 
@@ -37,6 +38,9 @@ const BATCH: usize = 256;
 const MAX_BATCHES: usize = 64;
 /// The shortest time between two readings of all processes after messages were lost.
 const RESYNCHRONISE_AFTER: Duration = Duration::from_secs(1);
+/// The thread's niceness: on a machine with four runnable processes for each processor, 42 % of short executions were
+/// read in time at 0, and 91 % at this (`benches/short_executions.rs`).
+const NICENESS: i32 = -15;
 /// `MSG_DONTWAIT`.
 const DONT_WAIT: i32 = 0x40;
 
@@ -209,6 +213,11 @@ impl Feed for ConnectorFeed {
         self.subscription.wait(limit);
     }
 
+    fn own_thread(&mut self) {
+        // Who is woken late reads nothing. Without the right to it the feed is as it was.
+        let _ = setpriority_process(None, NICENESS);
+    }
+
     fn counters(&self) -> &Arc<Counters> {
         &self.counters
     }
@@ -237,14 +246,14 @@ impl Subscription {
         let _ = socket.set_rx_buf_sz(SOCKET_BUFFER);
         let mut subscription =
             Self { socket, port: address.port_number(), buffer: Vec::with_capacity(MAX_MESSAGE) };
-        let sequence = process::id();
-        subscription.send(Request::Listen, sequence).map_err(SubscribeError::Send)?;
-        subscription.await_acknowledgement(sequence)?;
+        let token = subscription.port;
+        subscription.send(Request::Listen, token).map_err(SubscribeError::Send)?;
+        subscription.await_acknowledgement(token)?;
         Ok(subscription)
     }
 
-    fn send(&self, request: Request, sequence: u32) -> io::Result<()> {
-        let message = message::request(request, self.port, sequence);
+    fn send(&self, request: Request, token: u32) -> io::Result<()> {
+        let message = message::request(request, self.port, token);
         self.socket.send_to(&message, &SocketAddr::new(0, 0), 0).map(drop)
     }
 
@@ -256,8 +265,8 @@ impl Subscription {
             let Ok(datagram) = self.receive() else { continue };
             for event in message::events(datagram).flatten().flatten() {
                 match event {
-                    Event::Acknowledged { sequence, error: 0 } if sequence == expected => return Ok(()),
-                    Event::Acknowledged { sequence, error } if sequence == expected => {
+                    Event::Acknowledged { token, error: 0 } if token == expected => return Ok(()),
+                    Event::Acknowledged { token, error } if token == expected => {
                         return Err(SubscribeError::Send(io::Error::from_raw_os_error(error as i32)));
                     }
                     _ => {}
@@ -288,6 +297,6 @@ impl Subscription {
 impl Drop for Subscription {
     fn drop(&mut self) {
         // Older kernels count listeners and go on sending for one that only closed its socket.
-        let _ = self.send(Request::Ignore, 0);
+        let _ = self.send(Request::Ignore, self.port);
     }
 }

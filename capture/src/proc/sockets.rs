@@ -150,7 +150,7 @@ mod tests {
     fn a_connection_on_standard_input_is_found_with_its_addresses() {
         for listen in ["127.0.0.1:0", "[::1]:0"] {
             let Ok(listener) = TcpListener::bind(listen) else {
-                println!("skipped: no {listen} on this machine");
+                crate::testing::skipped(format!("{listen} cannot be bound"));
                 continue;
             };
             let address = listener.local_addr().expect("bound");
