@@ -55,7 +55,8 @@ fn measure(choice: FeedChoice, options: &Options, count: usize, title: &str) {
         let mark = format!("{run}{number}.");
         let words: Vec<String> =
             COMMANDS[number % COMMANDS.len()].iter().map(|word| word.replace("MARK", &mark)).collect();
-        let status = Command::new(&words[0]).args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let status =
+            Command::new(&words[0]).args(&words[1..]).stdout(Stdio::null()).stderr(Stdio::null()).status();
         status.expect("the command starts");
     }
     let elapsed = begun.elapsed();

@@ -1,8 +1,8 @@
 //! What /proc tells about processes, read as bytes and by descriptor.
 //!
-//! The `procfs` crate reads whole files into owned structs; a feed that races short processes for their arguments, or
-//! looks at every process twenty times a second, cannot afford that. A process is opened once and everything is read
-//! through that descriptor, so that a reused process id can never mix two processes: reads of one that is gone fail.
+//! A feed that races short processes for their arguments, or looks at every process twenty times a second, reads what
+//! it needs and nothing else. A process is opened once and everything is read through that descriptor, so that a reused
+//! process id can never mix two processes: reads of one that is gone fail.
 
 mod observe;
 mod origin;

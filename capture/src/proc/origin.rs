@@ -30,57 +30,47 @@ pub(super) fn executable(process: &Process, root: &HostRoot, buffer: &mut Vec<u8
         return Some(Executable { path, flags: Some(vec![ExecutableFlag::Memfd]) });
     }
     let mut flags: Vec<_> = deleted.map(|_| ExecutableFlag::Deleted).into_iter().collect();
-    let in_upper = if deleted.is_some() {
-        // Its name leads nowhere or to another file.
-        Some(false)
-    } else if on_overlay(process) {
-        in_upper_layer(process, root, &path, buffer)
-    } else {
-        Some(false)
+    let in_upper = match on_overlay(process) {
+        // A deleted file's name leads nowhere, or to another file.
+        Some(true) if deleted.is_none() => in_upper_layer(process, root, &path, buffer),
+        Some(_) => Some(false),
+        None => None,
     };
     flags.extend((in_upper == Some(true)).then_some(ExecutableFlag::UpperLayer));
     let told = in_upper.is_some();
     Some(Executable { path, flags: told.then_some(flags) })
 }
 
-fn on_overlay(process: &Process) -> bool {
-    openat(&process.directory, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())
-        .and_then(fstatfs)
-        .is_ok_and(|filesystem| filesystem.f_type as u64 == OVERLAY)
+fn on_overlay(process: &Process) -> Option<bool> {
+    let executable = openat(&process.directory, "exe", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    Some(fstatfs(executable).ok()?.f_type as u64 == OVERLAY)
 }
 
 /// Whether the file lies in the upper directory of the overlay that it was executed from.
 fn in_upper_layer(process: &Process, root: &HostRoot, path: &[u8], buffer: &mut Vec<u8>) -> Option<bool> {
     process.read("mountinfo", 16 * MAX_FILE, buffer).ok()?;
-    match upper_path(buffer, path)? {
-        Upper::None => Some(false),
-        Upper::At(upper) => {
-            let upper = root.join(Path::new(OsStr::from_bytes(&upper)));
-            match upper.symlink_metadata() {
-                // A whiteout is a character device; an executed file is a regular one.
-                Ok(metadata) => Some(metadata.is_file()),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                    // Only where the upper directory itself is in sight does the file's absence mean anything.
-                    let parents = upper.ancestors().skip(1);
-                    parents.take(path.split(|&byte| byte == b'/').count()).any(Path::exists).then_some(false)
-                }
-                Err(_) => None,
-            }
-        }
+    let Some(Layer { directory, file }) = upper_layer(buffer, path)? else { return Some(false) };
+    let host = |path: &[u8]| root.join(Path::new(OsStr::from_bytes(path)));
+    match host(&file).symlink_metadata() {
+        // A whiteout is a character device; an executed file is a regular one.
+        Ok(metadata) => Some(metadata.is_file()),
+        // Only where the layer itself is in sight does the file's absence mean anything.
+        Err(_) => host(&directory).is_dir().then_some(false),
     }
 }
 
+/// An overlay's upper layer, as paths of the host.
 #[derive(Debug, PartialEq, Eq)]
-enum Upper {
-    /// The overlay is read-only.
-    None,
-    /// Where the file would be.
-    At(Vec<u8>),
+struct Layer {
+    directory: Vec<u8>,
+    /// Where the file would be that was looked for.
+    file: Vec<u8>,
 }
 
-/// Finds, in a process's `mountinfo`, the overlay that holds `path`, and where its upper layer would have that file.
-fn upper_path(mountinfo: &[u8], path: &[u8]) -> Option<Upper> {
-    let mut best: Option<(usize, Upper)> = None;
+/// Finds, in a process's `mountinfo`, the overlay that holds `path`, and its upper layer: `Some(None)` where it has
+/// none, `None` where no mount holds the path, or the layer's own path only means something to who mounted it.
+fn upper_layer(mountinfo: &[u8], path: &[u8]) -> Option<Option<Layer>> {
+    let mut best: Option<(usize, Option<Layer>)> = None;
     for line in mountinfo.split(|&byte| byte == b'\n') {
         // 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue
         let mut fields = line.split(|&byte| byte == b' ');
@@ -96,16 +86,16 @@ fn upper_path(mountinfo: &[u8], path: &[u8]) -> Option<Upper> {
         let upper = options.filter(|_| kind == Some(b"overlay")).and_then(|options| {
             options.split(|&byte| byte == b',').find_map(|option| option.strip_prefix(b"upperdir="))
         });
-        let found = upper.map_or(Upper::None, |upper| {
-            let mut full = unescape(upper);
-            full.extend_from_slice(if within == b"/" { b"" } else { &within });
-            full.push(b'/');
-            full.extend_from_slice(rest);
-            Upper::At(full)
+        let layer = upper.map(|upper| {
+            let mut directory = unescape(upper);
+            directory.extend_from_slice(if within == b"/" { b"" } else { &within });
+            let file = [&directory, &b"/"[..], rest].concat();
+            Layer { directory, file }
         });
-        best = Some((point.len(), found));
+        best = Some((point.len(), layer));
     }
-    best.map(|(_, upper)| upper)
+    let (_, layer) = best?;
+    layer.as_ref().is_none_or(|layer| layer.directory.starts_with(b"/")).then_some(layer)
 }
 
 /// What remains of `path` below the mount point `point`.
@@ -138,16 +128,19 @@ mod tests {
     const MOUNTS: &[u8] = b"1 0 0:1 / / rw - ext4 /dev/vda rw\n\
         2 1 0:2 / /srv\\040a rw,relatime master:3 - overlay overlay rw,lowerdir=/l,upperdir=/u\\040p/diff,workdir=/w\n\
         3 2 0:3 / /srv\\040a/data rw - tmpfs tmpfs rw\n\
-        4 1 0:4 / /frozen ro - overlay overlay ro,lowerdir=/l1:/l2\n";
+        4 1 0:4 / /frozen ro - overlay overlay ro,lowerdir=/l1:/l2\n\
+        5 1 0:5 / /lost rw - overlay overlay rw,lowerdir=l,upperdir=u,workdir=w\n";
 
     #[test]
     fn the_innermost_mount_decides() {
-        let at = |path: &[u8]| upper_path(MOUNTS, path);
-        assert_eq!(at(b"/srv a/bin/x"), Some(Upper::At(b"/u p/diff/bin/x".to_vec())));
-        assert_eq!(at(b"/srv a/data/x"), Some(Upper::None));
-        assert_eq!(at(b"/srv ab/x"), Some(Upper::None), "another directory that begins alike");
-        assert_eq!(at(b"/frozen/x"), Some(Upper::None));
-        assert_eq!(upper_path(b"", b"/x"), None);
+        let at = |path: &[u8]| upper_layer(MOUNTS, path);
+        let layer = Layer { directory: b"/u p/diff".to_vec(), file: b"/u p/diff/bin/x".to_vec() };
+        assert_eq!(at(b"/srv a/bin/x"), Some(Some(layer)));
+        assert_eq!(at(b"/srv a/data/x"), Some(None));
+        assert_eq!(at(b"/srv ab/x"), Some(None), "another directory that begins alike");
+        assert_eq!(at(b"/frozen/x"), Some(None));
+        assert_eq!(at(b"/lost/x"), None, "a layer by a path from who knows where");
+        assert_eq!(upper_layer(b"", b"/x"), None);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod connector;
 mod ladder;
+mod origin;
 mod polling;
 mod queue;
 mod seed;
