@@ -1,1 +1,40 @@
-//! Placeholder.
+//! The durable store behind the baseline: LanceDB, and what it leaves to its caller.
+//!
+//! LanceDB keeps one table per `(org, workload)` with a row per distinct execution, and searches them when somebody
+//! asks widely. It is off the event path: the engine loads everything at start, and one thread of its own writes
+//! behind. What LanceDB does not do is done here:
+//!
+//! - it never syncs: a commit's files and folders are synced before [`save`](anomaly_baseline::Store::save) returns
+//!   and before anything old is pruned ([`durable`]);
+//! - it opens the newest version of a table or nothing: a damaged one is moved aside, never deleted, and what older
+//!   versions and undamaged parts have is used ([`load`], [`manifests`]);
+//! - it has no checksums: every row carries one ([`checksum`]);
+//! - it keeps what was deleted and every version: tables are compacted and pruned by number of commits ([`upkeep`]);
+//! - it lets anybody write: one process holds the lock, others read and take over ([`directory`]);
+//! - it takes as many threads as there are cores: here it runs on the caller's, with at most three beside ([`runtime`]).
+
+mod cause;
+mod checksum;
+mod convert;
+mod counters;
+mod directory;
+mod durable;
+mod load;
+mod manifests;
+mod marker;
+mod names;
+mod open_table;
+mod record;
+mod rows;
+mod runtime;
+mod schema;
+mod store;
+mod table;
+#[cfg(test)]
+mod testing;
+mod upkeep;
+mod write;
+
+pub use counters::Counters;
+pub use store::{LanceStore, StoreOptions};
+pub use upkeep::Schedule;

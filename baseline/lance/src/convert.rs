@@ -1,0 +1,112 @@
+//! Rows of an older feature version, computed anew from the executions that they keep.
+//!
+//! Pure. A newer version may tell two executions apart that an older one did not, and can no more do so for rows that
+//! are one already; or it may see two as one, and then their rows become one: counts add up, and what a person or
+//! the policy said about either is kept, the stricter first.
+
+use std::collections::HashMap;
+
+use anomaly_baseline::{DaySet, RowState, StoredRow};
+use anomaly_vectorizer::{Embedder, Embedding, Seen};
+
+/// The rows in the embedder's space.
+pub(crate) fn convert(rows: Vec<StoredRow>, embedder: &dyn Embedder) -> Vec<StoredRow> {
+    let mut embedding = Embedding::default();
+    let mut places = HashMap::with_capacity(rows.len());
+    let mut converted: Vec<StoredRow> = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        embedder.embed(&row.execution, &mut embedding);
+        row.key = embedding.key;
+        row.features.clone_from(&embedding.features);
+        row.vector = embedding.vector.to_vec();
+        let place = *places.entry((row.kind.clone(), row.key)).or_insert(converted.len());
+        match converted.get_mut(place) {
+            Some(same) => merge(same, row),
+            None => converted.push(row),
+        }
+    }
+    converted
+}
+
+/// Adds what `other` counted to `row`: two rows of one execution.
+fn merge(row: &mut StoredRow, other: StoredRow) {
+    let bits: [u32; 4] = std::array::from_fn(|index| row.seen.bits()[index] | other.seen.bits()[index]);
+    row.seen = Seen::from_bits(bits);
+    row.count = row.count.saturating_add(other.count);
+    row.first_seen = row.first_seen.min(other.first_seen);
+    row.last_seen = row.last_seen.max(other.last_seen);
+    row.first_day = row.first_day.min(other.first_day);
+    add_days(&mut row.days, other.days);
+    row.distance = row.distance.min(other.distance);
+    row.state = [row.state, other.state].into_iter().max_by_key(|state| strictness(*state)).unwrap_or(row.state);
+}
+
+/// A person's *never* before what was learned, what was learned before what still waits, and what is forgotten last.
+fn strictness(state: RowState) -> u8 {
+    match state {
+        RowState::Denied => 3,
+        RowState::Active => 2,
+        RowState::Held => 1,
+        RowState::Forgotten => 0,
+    }
+}
+
+/// Adds the days of one set to another.
+pub(crate) fn add_days(days: &mut DaySet, other: DaySet) {
+    for ago in (0..64).rev().filter(|ago| other.bits & (1 << ago) != 0) {
+        days.insert(other.last.saturating_sub(ago));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anomaly_vectorizer::{DIMENSIONS, Described, Execution, Space};
+
+    use super::*;
+    use crate::testing;
+
+    /// Sees nothing but the user id.
+    struct Coarse;
+
+    impl Embedder for Coarse {
+        fn space(&self) -> Space {
+            Space { scheme: "coarse", version: 1, key_version: 1 }
+        }
+
+        fn embed(&self, execution: &Execution, embedding: &mut Embedding) {
+            embedding.key = u128::from(execution.uid);
+            embedding.features.clear();
+            embedding.vector = [0.5; DIMENSIONS];
+        }
+
+        fn describe(&self, _: &Execution) -> Vec<Described> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn rows_that_become_one_add_up_and_the_stricter_state_wins() {
+        let mut held = testing::hostile_row(1);
+        let mut denied = testing::hostile_row(2);
+        let mut other = testing::hostile_row(3);
+        (held.state, denied.state, other.state) = (RowState::Held, RowState::Denied, RowState::Active);
+        (held.execution.uid, denied.execution.uid, other.execution.uid) = (7, 7, 8);
+        (held.count, denied.count) = (3, 4);
+        (held.days, denied.days) = (DaySet { last: 10, bits: 0b1 }, DaySet { last: 8, bits: 0b101 });
+        let expected_first = held.first_seen.min(denied.first_seen);
+        let converted = convert(vec![held, other.clone(), denied], &Coarse);
+        let [one, two] = &converted[..] else { panic!("two user ids") };
+        assert_eq!((one.key, one.count, one.state), (7, 7, RowState::Denied));
+        assert_eq!(one.days, DaySet { last: 10, bits: 0b10101 });
+        assert_eq!(one.first_seen, expected_first);
+        assert_eq!(one.vector, [0.5; DIMENSIONS]);
+        assert_eq!((two.key, two.count, &two.execution), (8, other.count, &other.execution));
+    }
+
+    #[test]
+    fn kinds_stay_apart() {
+        let exec = testing::hostile_row(1);
+        let open = StoredRow { kind: "open".into(), ..exec.clone() };
+        assert_eq!(convert(vec![exec, open], &Coarse).len(), 2);
+    }
+}

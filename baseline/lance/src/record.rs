@@ -1,0 +1,88 @@
+//! A workload's record as text in its table.
+//!
+//! The record travels in the table of its rows, as a row of a kind of its own, so that one commit holds both: after a
+//! crash there are never new rows beside an old count. As JSON it can grow without a new schema; a member that this
+//! release does not know is ignored, one that is missing has its default.
+
+use anomaly_baseline::{DaySet, StoredRow, WorkloadRecord};
+use serde_json::{Value, json};
+
+use crate::convert::add_days;
+
+/// The kind of the row that holds the record. No act has a name that starts with a dot.
+pub(crate) const RECORD_KIND: &str = ".workload";
+
+pub(crate) fn to_json(record: &WorkloadRecord) -> String {
+    let WorkloadRecord { executions, first_seen, last_seen, first_day, learned_at, days } = record;
+    json!({
+        "executions": executions,
+        "first_seen": first_seen,
+        "last_seen": last_seen,
+        "first_day": first_day,
+        "learned_at": learned_at,
+        "last_day": days.last,
+        "day_bits": days.bits,
+    })
+    .to_string()
+}
+
+/// The record of a text; `None` where it is no JSON object.
+pub(crate) fn from_json(text: &str) -> Option<WorkloadRecord> {
+    let value: Value = serde_json::from_str(text).ok()?;
+    let object = value.as_object()?;
+    let signed = |name| object.get(name).and_then(Value::as_i64);
+    let unsigned = |name| object.get(name).and_then(Value::as_u64).unwrap_or(0);
+    let day = |name| signed(name).and_then(|day| day.try_into().ok()).unwrap_or(0);
+    Some(WorkloadRecord {
+        executions: unsigned("executions"),
+        first_seen: signed("first_seen").unwrap_or(0),
+        last_seen: signed("last_seen").unwrap_or(0),
+        first_day: day("first_day"),
+        learned_at: signed("learned_at"),
+        days: DaySet { last: day("last_day"), bits: unsigned("day_bits") },
+    })
+}
+
+/// What can be told of a workload from its rows alone, where its record is gone: it learns again, but from where it
+/// was.
+pub(crate) fn from_rows(rows: &[StoredRow]) -> WorkloadRecord {
+    let mut days = DaySet::default();
+    for row in rows {
+        add_days(&mut days, row.days);
+    }
+    WorkloadRecord {
+        executions: rows.iter().fold(0, |sum, row| sum.saturating_add(row.count)),
+        first_seen: rows.iter().map(|row| row.first_seen).min().unwrap_or(0),
+        last_seen: rows.iter().map(|row| row.last_seen).max().unwrap_or(0),
+        first_day: rows.iter().map(|row| row.first_day).min().unwrap_or(0),
+        learned_at: None,
+        days,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_comes_back() {
+        for learned_at in [None, Some(i64::MAX)] {
+            let record = WorkloadRecord {
+                executions: u64::MAX,
+                first_seen: i64::MIN,
+                last_seen: 5,
+                first_day: i32::MIN,
+                learned_at,
+                days: DaySet { last: 7, bits: u64::MAX },
+            };
+            assert_eq!(from_json(&to_json(&record)), Some(record));
+        }
+    }
+
+    #[test]
+    fn a_newer_releases_members_are_ignored_and_nonsense_is_no_record() {
+        assert_eq!(from_json(r#"{"executions":3,"mood":"good"}"#).unwrap().executions, 3);
+        assert_eq!(from_json("[]"), None);
+        assert_eq!(from_json("{\"executions\":"), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! The store from outside: what it keeps, what it survives, what it refuses.
+//!
+//! One program, because each that links LanceDB is some hundred megabytes. Tests that kill or cut off a writer start
+//! this program again as that writer (`helper::writer_process`).
+
+#![expect(clippy::print_stdout, reason = "figures, and what was skipped and why")]
+
+mod common;
+mod damage;
+mod directory;
+mod full_disk;
+mod helper;
+mod kill;
+mod measure;
+mod power;
+mod roundtrip;
+mod steady;
+mod two_processes;
+mod versions;

@@ -1,0 +1,211 @@
+//! The machine loses its power: what is left is what was synced.
+//!
+//! Twice. First a model that needs no privilege: the store tells of every path that it synced, and the disk after the
+//! cut is put together from that record alone: of a file the content that it had when it was synced, of a folder the
+//! entries. Then a real file system: an ext4 image whose writes are cut off at a random moment by the ioctl that the
+//! kernel's own file system tests use (`EXT4_IOC_SHUTDOWN` without flushing the log), unmounted and mounted again, so
+//! that only what reached the image counts, whatever the store believes. LanceDB without the store goes through the
+//! same as a control: were nothing lost there either, the test could not find anything.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    ffi::OsString,
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{Arc, Mutex},
+    thread,
+    time::Duration,
+};
+
+use anomaly_baseline::Store;
+use anomaly_lance::{LanceStore, Schedule};
+
+use crate::{
+    common::*,
+    helper::{Expected, Role, Writer},
+};
+
+/// What is on the disk: files with the content and folders with the entries that they had when they were synced.
+#[derive(Default)]
+struct Disk {
+    files: HashMap<PathBuf, Vec<u8>>,
+    folders: HashMap<PathBuf, BTreeSet<OsString>>,
+}
+
+impl Disk {
+    fn synced(&mut self, path: &Path) {
+        if path.is_dir() {
+            let entries = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            self.folders.insert(path.to_path_buf(), entries);
+        } else {
+            self.files.insert(path.to_path_buf(), fs::read(path).unwrap());
+        }
+    }
+
+    /// Builds what a machine finds below `path` when it has its power again. What was never synced is an empty file
+    /// where its folder knows of it, and nothing where not.
+    fn after_the_cut(&self, path: &Path, target: &Path) {
+        fs::DirBuilder::new().mode(0o700).create(target).unwrap();
+        for name in self.folders.get(path).into_iter().flatten() {
+            let (from, to) = (path.join(name), target.join(name));
+            if self.folders.contains_key(&from) || from.is_dir() {
+                self.after_the_cut(&from, &to);
+            } else if let Some(content) = self.files.get(&from) {
+                fs::write(to, content).unwrap();
+            } else {
+                fs::write(to, "").unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_synced_is_enough() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("database");
+    let disk = Arc::new(Mutex::new(Disk::default()));
+    let mut options = options(&path);
+    options.schedule = Schedule { commits: 7, keep_for: Duration::ZERO, least_versions: 2, ..Schedule::default() };
+    let mut store = LanceStore::open(options).unwrap();
+    // Opening the database synced these before anybody could be told.
+    disk.lock().unwrap().synced(store.path());
+    disk.lock().unwrap().synced(&store.path().join("falco-anomaly.json"));
+    let observer = Arc::clone(&disk);
+    store.observe_syncs(move |path| observer.lock().unwrap().synced(path));
+
+    let mut cuts = 0;
+    for round in 0..24 {
+        let batch = if round % 3 == 0 { rows(0..round * 10) } else { rows(round * 10..(round + 1) * 10) };
+        store.save(["host", "nginx"][round as usize % 2], &record(round), &batch).unwrap();
+        if round % 5 == 4 {
+            store.delete("host", &[("exec".into(), row(round).key)]).unwrap();
+        }
+        store.maintain().unwrap();
+        let cut = directory.path().join(format!("cut-{round}"));
+        disk.lock().unwrap().after_the_cut(store.path(), &cut);
+        let left = load(&mut open(&cut));
+        let copy = directory.path().join(format!("copy-{round}"));
+        assert!(Command::new("cp").arg("-r").args([&path, &copy]).status().unwrap().success());
+        assert_eq!(left, load(&mut open(&copy)), "after save {round}");
+        cuts += 1;
+    }
+    println!("{cuts} power cuts by the record of syncs: 0 rows lost");
+}
+
+/// An ext4 file system in a file.
+struct Image {
+    _directory: tempfile::TempDir,
+    file: PathBuf,
+    mount_point: PathBuf,
+}
+
+impl Image {
+    fn new() -> Option<Self> {
+        if !is_root("cutting off a file system's writes") {
+            return None;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("image");
+        let mount_point = directory.path().join("mounted");
+        fs::create_dir(&mount_point).unwrap();
+        fs::File::create(&file).unwrap().set_len(256 << 20).unwrap();
+        match Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&file).output() {
+            Ok(output) if output.status.success() => Some(Self { _directory: directory, file, mount_point }),
+            other => {
+                println!("skipped: cutting off a file system's writes: mkfs.ext4: {other:?}");
+                None
+            }
+        }
+    }
+
+    fn mount(&self) -> Option<Mount> {
+        let file = self.file.to_str().unwrap();
+        Mount::new(&["-o", "loop", file], &self.mount_point, "cutting off a file system's writes")
+    }
+}
+
+/// Stops all writing to the file system at once, without writing out anything. By perl, which every Debian and Ubuntu
+/// has, because an ioctl is unsafe in Rust.
+fn cut_power(mount_point: &Path) -> bool {
+    // EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32); 2 is EXT4_GOING_FLAGS_NOLOGFLUSH.
+    let script = r#"open(my $f, "<", $ARGV[0]) or die $!; my $v = pack("I", 2); ioctl($f, 0x8004587d, $v) or die $!"#;
+    match Command::new("perl").args(["-e", script]).arg(mount_point).output() {
+        Ok(output) if output.status.success() => true,
+        other => {
+            println!("skipped: cutting off a file system's writes: {other:?}");
+            false
+        }
+    }
+}
+
+#[test]
+fn nothing_that_was_acknowledged_is_lost_by_a_power_cut() {
+    const CUTS: u64 = 20;
+    let Some(image) = Image::new() else { return };
+    let Some(mut mount) = image.mount() else { return };
+    let path = image.mount_point.join("database");
+    let mut expected = Expected::default();
+    let mut repaired = 0;
+    for cut in 0..CUTS {
+        let writer = Writer::start(Role::Store, &path, cut * 10_000);
+        thread::sleep(Duration::from_millis(cut * 79 % 700));
+        if !cut_power(&image.mount_point) {
+            writer.kill();
+            return;
+        }
+        expected.add(&writer.kill());
+        drop(mount);
+        mount = image.mount().expect("it mounts again");
+        let (loaded, notices) = try_load(&mut open(&path)).expect("it opens after every cut");
+        assert_eq!(expected.lost(&loaded), [""; 0], "cut {cut}: {notices:?}");
+        repaired += usize::from(!notices.is_empty());
+    }
+    println!(
+        "{CUTS} power cuts of an ext4 image: {} batches and {} rows acknowledged, 0 lost; {repaired} times an \
+         unacknowledged newest version was set aside",
+        expected.batches,
+        expected.rows()
+    );
+}
+
+#[test]
+fn without_the_store_a_power_cut_loses_what_was_acknowledged() {
+    const CUTS: u64 = 3;
+    let Some(image) = Image::new() else { return };
+    let mut lost = 0;
+    for cut in 0..CUTS {
+        let Some(mount) = image.mount() else { return };
+        let path = image.mount_point.join(format!("bare-{cut}"));
+        let writer = Writer::start(Role::Bare, &path, 0);
+        thread::sleep(Duration::from_millis(300));
+        if !cut_power(&image.mount_point) {
+            writer.kill();
+            return;
+        }
+        let acknowledged = writer.kill().len();
+        drop(mount);
+        let mount = image.mount().expect("it mounts again");
+        let found = count_bare(&path);
+        lost += u64::from(found < acknowledged);
+        drop(mount);
+    }
+    println!("control, LanceDB without the store: {lost} of {CUTS} power cuts lost acknowledged rows");
+    assert_eq!(lost, CUTS, "these tests find what is lost");
+}
+
+/// How many rows of the control's table can be read.
+fn count_bare(path: &Path) -> usize {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        if !path.join("bare.lance").is_dir() {
+            return 0;
+        }
+        let connection = lancedb::connect(path.to_str().unwrap()).execute().await.unwrap();
+        match connection.open_table("bare").execute().await {
+            Ok(table) => table.count_rows(None).await.unwrap_or(0),
+            Err(_) => 0,
+        }
+    })
+}
