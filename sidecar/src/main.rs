@@ -1,3 +1,32 @@
-//! The command line.
+//! The command line: reads it, runs the command, turns its outcome into an exit code.
 
-fn main() {}
+mod cli;
+mod durations;
+mod failure;
+mod paths;
+mod signals;
+mod terminal;
+mod watch;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+/// The code of a command that could not do its work; clap uses the same for flags it does not know.
+const UNABLE: u8 = 2;
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Watch(arguments) => watch::run(&arguments),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure::say(&failure.to_string());
+            ExitCode::from(UNABLE)
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! The commands and their flags, declared. Names of flags are the leaf names of the configuration, with dashes.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anomaly_baseline::{Settings, Threshold};
+use anomaly_capture::FeedChoice;
+use anomaly_capture::workload::Template;
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+
+use crate::durations;
+
+const STYLES: Styles =
+    Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
+
+/// Scores every program that starts on this machine by how unlike it is to what its workload normally runs.
+#[derive(Debug, Parser)]
+#[command(
+    name = "anomalyctl",
+    version,
+    styles = STYLES,
+    max_term_width = 100,
+    after_help = "Examples:\n  anomalyctl watch                      watch this machine until Ctrl-C\n  \
+                  anomalyctl help watch                 every flag of a command, with examples"
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch executions, learn what is normal, show what is novel and why
+    #[command(after_help = WATCH_EXAMPLES)]
+    Watch(Box<Watch>),
+}
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  anomalyctl watch
+      watch this machine; novel executions are shown once their workload is learned
+  anomalyctl watch --learn-executions 20 --learn-for 10s
+      the same with a shorter warm-up, to try it out
+  anomalyctl watch --for 1h --record normal.jsonl.gz
+      record an hour of executions, secrets scrubbed
+  anomalyctl watch --replay normal.jsonl.gz --replay today.jsonl
+      learn from the first recording, then show what is novel in the second
+  anomalyctl watch --json | jq 'select(.novel)'
+      every execution as JSON Lines, filtered by another program
+
+A workload learns until it has seen --learn-executions executions, --learn-for has passed and
+little is new any more; until then it has no score. Novel is what reaches the workload's
+threshold: about one alert a day. A recording with compressed time wants --learn-for 0s.
+Exit codes: 0 when it ended as asked, 2 when it could not start or go on.";
+
+/// `anomalyctl watch`
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    /// Where executions come from; auto takes the best feed that works here and says what it misses
+    #[arg(long, value_name = "FEED", default_value_t, value_parser = feed(), help_heading = "Input")]
+    pub(crate) feed: FeedChoice,
+
+    /// Take recorded executions instead, plain or gzip, - for standard input; may be repeated
+    ///
+    /// Times, days and workloads are the recording's own. Lines labelled as attacks are scored and never learned.
+    /// Nothing is stored unless --data is given too.
+    #[arg(long, value_name = "FILE", conflicts_with = "feed", help_heading = "Input")]
+    pub(crate) replay: Vec<PathBuf>,
+
+    /// End after this much time: 20s, 10m, 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = durations::parse, help_heading = "Input")]
+    pub(crate) end_after: Option<Duration>,
+
+    /// The baseline's database [default: /var/lib/falco-anomaly as root, else in the user's data directory]
+    #[arg(long, value_name = "DIR", help_heading = "Baseline")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Whose baselines these are: organisations that share a database do not share what is normal
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = name, help_heading = "Baseline")]
+    pub(crate) org: String,
+
+    /// Put every execution into this one workload, instead of its container image, systemd unit or `host`
+    ///
+    /// May be a template such as {namespace}/{container}, of {image}, {unit}, {namespace} and {container}; where one of
+    /// them has no value, the default counts.
+    #[arg(long, value_name = "NAME", help_heading = "Baseline")]
+    pub(crate) workload: Option<Template>,
+
+    /// A workload learns from at least this many executions
+    #[arg(long, value_name = "N", default_value_t = Settings::default().learn_executions, help_heading = "Baseline")]
+    pub(crate) learn_executions: u64,
+
+    /// A workload learns for at least this long
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "30s",
+        value_parser = durations::parse,
+        help_heading = "Baseline"
+    )]
+    pub(crate) learn_for: Duration,
+
+    /// From which score an execution is novel: auto (0.85, more on a day flooded with novelty) or a number
+    #[arg(long, value_name = "SCORE", default_value_t, help_heading = "Baseline")]
+    pub(crate) threshold: Threshold,
+
+    /// Print one JSON object per execution, normal ones included; notices go to standard error
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Show every execution, normal ones too
+    #[arg(long, help_heading = "Output")]
+    pub(crate) all: bool,
+
+    /// Show every novel execution, instead of the first of its kind (parent, name, user) each day and a count
+    #[arg(long, help_heading = "Output")]
+    pub(crate) every: bool,
+
+    /// Show only this workload; the others are learned all the same
+    #[arg(long, value_name = "NAME", help_heading = "Output")]
+    pub(crate) only: Option<String>,
+
+    /// Write executions to this file as they come, for --replay; gzip where the name ends in .gz
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Let --record replace a file that exists
+    #[arg(long, requires = "record", help_heading = "Output")]
+    pub(crate) force: bool,
+}
+
+/// Reads a feed's name, and lists what each one sees.
+fn feed() -> impl TypedValueParser<Value = FeedChoice> {
+    let feeds = FeedChoice::ALL.map(|feed| PossibleValue::new(feed.as_str()).help(sees(feed)));
+    PossibleValuesParser::new(feeds).try_map(|name| name.parse())
+}
+
+/// What a feed sees, in the words of the help.
+const fn sees(feed: FeedChoice) -> &'static str {
+    match feed {
+        FeedChoice::Auto => "The best that works here, and a line about what it misses",
+        FeedChoice::Ebpf => "The kernel program on sched_process_exec: everything",
+        FeedChoice::EbpfEnter => "The kernel programs on execve's entry, for kernels without BTF",
+        FeedChoice::Connector => "The netlink proc connector: arguments of short executions may be missed",
+        FeedChoice::Proc => "Polling of /proc: needs no privilege, misses most short executions",
+    }
+}
+
+/// A name of an organisation: anything but nothing.
+fn name(text: &str) -> Result<String, &'static str> {
+    if text.trim().is_empty() { Err("a name cannot be empty") } else { Ok(text.to_owned()) }
+}
+
+impl Watch {
+    /// What the engine is to do.
+    pub(crate) fn settings(&self) -> Settings {
+        Settings {
+            learn_executions: self.learn_executions,
+            learn_for: self.learn_for,
+            threshold: self.threshold,
+            ..Settings::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_declaration_holds_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_defaults_are_the_engines() {
+        let Command::Watch(watch) = Cli::try_parse_from(["anomalyctl", "watch"]).unwrap().command;
+        assert_eq!(watch.settings(), Settings::default());
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        let mut cli = Cli::command();
+        cli.build();
+        for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
+            let help = command.render_long_help().to_string();
+            assert!(help.contains("Examples:"), "{} has none", command.get_name());
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_together_is_refused() {
+        for arguments in [
+            &["--replay", "x", "--feed", "proc"][..],
+            &["--force"],
+            &["--threshold", "85"],
+            &["--learn-for", "30"],
+            &["--workload", ""],
+            &["--feed", "falco"],
+        ] {
+            let all = ["anomalyctl", "watch"].iter().chain(arguments);
+            assert!(Cli::try_parse_from(all).is_err(), "{arguments:?}");
+        }
+    }
+}
