@@ -59,9 +59,7 @@ impl Counters {
         if unknown > 0 {
             self.unknown_context.fetch_add(unknown as u64, Relaxed);
         }
-        // The area holds a NUL after the last argument too, which the canonical arguments do not.
-        let whole = observation.argument_bytes.saturating_sub(1);
-        if whole as usize > anomaly_vectorizer::MAX_ARGUMENT_BYTES {
+        if observation.argument_bytes as usize >= anomaly_vectorizer::MAX_ARGUMENT_BYTES {
             self.truncated.fetch_add(1, Relaxed);
         }
     }

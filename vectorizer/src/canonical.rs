@@ -7,8 +7,8 @@
 //! learned through one feed has to serve another.
 
 use crate::{
-    Arguments, Execution, MAX_ARGUMENT_BYTES, MAX_NAME_BYTES,
-    execution::{cut, cut_bytes},
+    Arguments, CUT, Execution, MAX_ARGUMENT_BYTES, MAX_NAME_BYTES,
+    execution::{MAX_CUT_BYTES, cut, cut_bytes},
     scrub::Scrubber,
 };
 
@@ -43,12 +43,20 @@ impl Raw<'_> {
     ///
     /// Whatever follows the first NUL of a name is not part of it. What was canonical already stays as it is.
     pub fn execution(&self, scrubber: &Scrubber) -> Execution {
-        let area = cut_bytes(self.arguments, MAX_ARGUMENT_BYTES);
-        let area = area.strip_suffix(b"\0").unwrap_or(area);
+        // A feed that copied just as many bytes cannot tell whether more followed, so for all of them more did.
+        let is_cut = self.arguments.len() >= MAX_ARGUMENT_BYTES;
+        let area = if is_cut {
+            cut_bytes(self.arguments, MAX_CUT_BYTES)
+        } else {
+            self.arguments.strip_suffix(b"\0").unwrap_or(self.arguments)
+        };
         let arguments = if self.arguments.is_empty() {
             Arguments::default()
         } else {
-            let text = String::from_utf8_lossy(area);
+            let mut text = String::from_utf8_lossy(area);
+            if is_cut {
+                text.to_mut().push(CUT);
+            }
             Arguments::new(text.split('\0').skip(self.inserted(area)))
         };
         Execution {
@@ -248,12 +256,14 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_the_bound_does_not_count() {
-        let mut long = vec![b'x'; MAX_ARGUMENT_BYTES - 1];
+        let mut long = vec![b'x'; MAX_CUT_BYTES - 1];
         long.extend_from_slice("é and more\0-z\0".as_bytes());
         let whole = Raw { arguments: &long, ..Raw::default() };
         let cut = Raw { arguments: &long[..MAX_ARGUMENT_BYTES], ..Raw::default() };
         assert_eq!(whole.execution(&Scrubber::default()), cut.execution(&Scrubber::default()));
-        assert_eq!(arguments(whole), ["x".repeat(MAX_ARGUMENT_BYTES - 1)]);
+        assert_eq!(arguments(whole), [format!("{}…", "x".repeat(MAX_CUT_BYTES - 1))]);
+        let whole = Raw { arguments: &long[..MAX_ARGUMENT_BYTES - 2], ..Raw::default() };
+        assert!(!arguments(whole).concat().contains('…'));
         let name = [b'n'; 200];
         assert_eq!(
             Raw { name: &name, ..Raw::default() }.execution(&Scrubber::default()).name.len(),

@@ -6,8 +6,14 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeSeq};
 
-/// How many bytes of the argument area count, the NULs between arguments included.
+/// How many bytes of the argument area count, the NUL behind every argument included.
 pub const MAX_ARGUMENT_BYTES: usize = 4096;
+
+/// What arguments end in of which only the beginning counts.
+pub const CUT: char = '…';
+
+/// How much of them is left before that.
+pub(crate) const MAX_CUT_BYTES: usize = MAX_ARGUMENT_BYTES - 1 - CUT.len_utf8();
 
 /// How many bytes of a process name count. The kernel keeps 15; recordings of other origin may have more.
 pub const MAX_NAME_BYTES: usize = 64;
@@ -30,7 +36,7 @@ pub struct Execution {
     pub arguments: Arguments,
 }
 
-/// An argument vector as text, at most [`MAX_ARGUMENT_BYTES`] long.
+/// An argument vector as text, less than [`MAX_ARGUMENT_BYTES`] long.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Arguments {
     /// The arguments with one NUL between two of them and none at the end.
@@ -40,27 +46,29 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Takes the arguments in order and keeps the first [`MAX_ARGUMENT_BYTES`] of them, cut at a character's boundary.
+    /// Takes the arguments in order. Where they are more than [`MAX_ARGUMENT_BYTES`] with a NUL behind each, they are
+    /// cut at a character's boundary and end in [`CUT`].
     ///
     /// A NUL inside an argument, which no exec can pass, ends that argument.
     pub fn new<I: IntoIterator<Item: AsRef<str>>>(arguments: I) -> Self {
         let mut text = String::new();
         let mut count = 0;
         for argument in arguments {
+            if text.len() >= MAX_ARGUMENT_BYTES {
+                break;
+            }
             if count > 0 {
-                // A separator with no room behind it would make an empty argument of one that was cut off.
-                if text.len() + 1 >= MAX_ARGUMENT_BYTES {
-                    break;
-                }
                 text.push('\0');
             }
             let argument = argument.as_ref().split('\0').next().unwrap_or_default();
-            let kept = cut(argument, MAX_ARGUMENT_BYTES - text.len());
-            text.push_str(kept);
+            text.push_str(cut(argument, MAX_ARGUMENT_BYTES));
             count += 1;
-            if kept.len() < argument.len() {
-                break;
-            }
+        }
+        // What is as long as can be was cut by somebody: only then does the end of what was cut stay as it is.
+        if text.len() + 1 >= MAX_ARGUMENT_BYTES {
+            text.truncate(text.floor_char_boundary(MAX_CUT_BYTES));
+            text.push(CUT);
+            count = text.bytes().filter(|&byte| byte == 0).count() as u32 + 1;
         }
         Self { text, count }
     }
@@ -155,13 +163,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_4096_bytes_count_and_the_cut_respects_characters() {
-        let arguments = Arguments::new(["x".repeat(MAX_ARGUMENT_BYTES - 1), "never".into()]);
-        assert_eq!(arguments.byte_len(), MAX_ARGUMENT_BYTES - 1);
-        assert_eq!(arguments.len(), 1);
-        let wide = Arguments::new(["é".repeat(MAX_ARGUMENT_BYTES)]);
-        assert_eq!(wide.byte_len(), MAX_ARGUMENT_BYTES);
-        assert!(Arguments::new(["xé".repeat(MAX_ARGUMENT_BYTES)]).byte_len() <= MAX_ARGUMENT_BYTES);
+    fn the_first_4096_bytes_count_and_the_cut_shows() {
+        let just = Arguments::new(["x".repeat(MAX_ARGUMENT_BYTES - 4), "y".into()]);
+        assert_eq!((just.byte_len(), just.len()), (MAX_ARGUMENT_BYTES - 2, 2));
+        let cut = Arguments::new(["x".repeat(MAX_ARGUMENT_BYTES - 4), "yy".into(), "never".into()]);
+        assert_eq!((cut.byte_len(), cut.len()), (MAX_ARGUMENT_BYTES - 1, 1));
+        assert!(cut.text().ends_with("xxx…"));
+        for wide in ["é", "xé", "€", "𐍈"] {
+            let wide = Arguments::new([wide.repeat(MAX_ARGUMENT_BYTES)]);
+            assert!((MAX_ARGUMENT_BYTES - 4..MAX_ARGUMENT_BYTES).contains(&wide.byte_len()));
+            assert_eq!(Arguments::new(wide.iter()), wide);
+        }
     }
 
     #[test]

@@ -22,5 +22,5 @@ pub mod scrub;
 pub use article::Article;
 pub use context::{Context, Seen, Surroundings};
 pub use embedder::{DIMENSIONS, Described, Embedder, Embedding, Feature, FeatureClass, Space, Vector};
-pub use execution::{Arguments, Execution, MAX_ARGUMENT_BYTES, MAX_NAME_BYTES};
+pub use execution::{Arguments, CUT, Execution, MAX_ARGUMENT_BYTES, MAX_NAME_BYTES};
 pub use hashed::Hashed;

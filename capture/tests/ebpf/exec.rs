@@ -158,7 +158,9 @@ fn the_first_4096_bytes_are_kept_and_the_whole_length_is_told() {
     let marker = marker();
     let long = "x".repeat(100_000);
     let seen = watch.execution(Command::new("/bin/true").arg(&marker).args([&long, "end"]), &marker);
-    assert_eq!(seen.execution.arguments.byte_len(), 4096);
+    let kept = seen.execution.arguments.text();
+    assert_eq!(kept.len(), 4095, "the last byte is for the NUL behind it");
+    assert!(kept.ends_with("x…"));
     assert_eq!(seen.argument_bytes as usize, "/bin/true".len() + marker.len() + long.len() + "end".len() + 4);
     assert_eq!(watch.counters.truncated(), 1);
 }

@@ -108,11 +108,24 @@ pub(super) struct Collector<'f, W> {
     hasher: SipHasher24,
     /// Features of arguments so far, bigrams not counted.
     of_arguments: usize,
+    /// A bit for every feature, by its hash: a bit that is not set spares the look through the list.
+    filter: [u64; FILTER_WORDS],
 }
+
+/// 1,024 bits for at most 132 features: one look in eight at the end is for nothing.
+const FILTER_WORDS: usize = 16;
 
 impl<'f, W: Words> Collector<'f, W> {
     pub(super) fn new(keyed: SipHasher24, features: &'f mut Vec<Feature>, words: W) -> Self {
-        Self { keyed, features, words, class: FeatureClass::Name, hasher: keyed, of_arguments: 0 }
+        Self {
+            keyed,
+            features,
+            words,
+            class: FeatureClass::Name,
+            hasher: keyed,
+            of_arguments: 0,
+            filter: [0; FILTER_WORDS],
+        }
     }
 
     /// Whether arguments have given as many features as they may.
@@ -189,7 +202,11 @@ impl<'f, W: Words> Collector<'f, W> {
     }
 
     fn insert(&mut self, feature: Feature) -> bool {
-        let new = !self.features.iter().any(|known| known.hash == feature.hash);
+        let bit = feature.hash >> (u64::BITS - 10);
+        let word = &mut self.filter[(bit / 64) as usize];
+        let mask = 1 << (bit % 64);
+        let new = *word & mask == 0 || !self.features.iter().any(|known| known.hash == feature.hash);
+        *word |= mask;
         if new {
             self.features.push(feature);
         }

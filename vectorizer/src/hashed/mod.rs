@@ -3,7 +3,8 @@
 //! Feature hashing (Weinberger et al., *Feature Hashing for Large Scale Multitask Learning*, 2009) needs no model and
 //! no vocabulary: a feature's 64-bit hash says which of the 128 dimensions it adds its class's weight to, and with
 //! which sign, so that collisions cancel on average instead of adding up. Features are a set without positions: an
-//! argument inserted in front changes nothing about those behind it.
+//! argument inserted in front changes nothing about those behind it. Nor does repeating one push others out of sight:
+//! what is bounded is the number of distinct features, and the arguments are bounded by their bytes.
 //!
 //! The hash is SipHash-2-4 under a constant key. The key is no secret, it is in this file: what it buys is that every
 //! machine and every release of one version agree. SipHash and not a faster mixer such as xxh3, because for those
@@ -15,6 +16,7 @@
 
 mod address;
 mod collect;
+mod kinds;
 mod package;
 mod path;
 mod script;
@@ -30,7 +32,7 @@ use siphasher::{
 };
 
 use crate::{
-    DIMENSIONS, Described, Embedder, Embedding, Execution, Feature, FeatureClass, Space, Vector,
+    CUT, DIMENSIONS, Described, Embedder, Embedding, Execution, Feature, FeatureClass, Space, Vector,
     hashed::{
         collect::{Collector, Describing, Silent, Words},
         shape::Shapes,
@@ -46,9 +48,6 @@ const KEY_VERSION: u32 = 1;
 
 /// Most features that arguments give, bigrams not counted.
 const MAX_ARGUMENT_FEATURES: usize = 64;
-
-/// Arguments that count, `args[0]` included.
-const MAX_ARGUMENTS: usize = 64;
 
 /// The most features an execution can have: four of the process, those of the arguments, as many bigrams.
 pub const MAX_FEATURES: usize = 4 + 2 * MAX_ARGUMENT_FEATURES;
@@ -99,9 +98,14 @@ impl Hashed {
         collector.decimal(execution.uid);
         collector.close();
 
+        if execution.arguments.text().ends_with(CUT) {
+            // Whoever hides something behind padding still shows that there is more than what counts.
+            collector.feature(FeatureClass::Word, "<cut>");
+        }
+
         let shapes = Shapes { package: package::of_execution(execution) };
         let mut walker = Walker::new(collector, shapes, &execution.name);
-        for (position, argument) in execution.arguments.iter().take(MAX_ARGUMENTS).enumerate() {
+        for (position, argument) in execution.arguments.iter().enumerate() {
             if walker.is_full() {
                 break;
             }

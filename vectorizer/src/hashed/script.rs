@@ -16,14 +16,6 @@ use crate::{
     },
 };
 
-/// Whether an argument is text to be split: it has a byte that no plain word has.
-pub(super) fn is_script(text: &str) -> bool {
-    text.bytes().any(|byte| {
-        byte.is_ascii_whitespace()
-            || matches!(byte, b';' | b'|' | b'&' | b'<' | b'>' | b'`' | b'$' | b'"' | b'\'' | b'(' | b'{')
-    })
-}
-
 impl<'s, W: Words> Walker<'_, 's, W> {
     /// Splits text and emits what it finds.
     pub(super) fn script(&mut self, text: &'s str) {

@@ -6,7 +6,8 @@ use crate::{
     hashed::{
         address::{self, Host, Kind},
         collect::{Collector, Words},
-        path, script,
+        kinds::Kinds,
+        path,
         shape::{self, Shapes},
         tools::{self, Tool},
     },
@@ -118,11 +119,15 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
         if text.is_empty() {
             return;
         }
-        if let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme)) {
+        let kinds = Kinds::of(text);
+        if kinds.has(Kinds::COLON)
+            && kinds.has(Kinds::SLASH)
+            && let Some((scheme, rest)) = text.split_once("://").filter(|(scheme, _)| is_scheme(scheme))
+        {
             return self.url(scheme, rest);
         }
         let is_program = self.is_shell && depth == 0 && tools::takes_program(self.flag);
-        if is_program || (depth < MAX_DEPTH - 1 && script::is_script(text)) {
+        if is_program || (depth < MAX_DEPTH - 1 && kinds.has(Kinds::SCRIPT)) {
             return self.script(text);
         }
         if self.tool.keeps_number(text, self.flag) {
@@ -134,7 +139,8 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
             }
             return;
         }
-        if depth < MAX_DEPTH
+        if kinds.has(Kinds::EQUALS)
+            && depth < MAX_DEPTH
             && let Some((name, value)) = text.split_once('=')
             && is_name(name)
         {
@@ -145,16 +151,19 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
             self.flag = "";
             return if value.starts_with('-') { self.flagged(value) } else { self.value(value, depth + 1) };
         }
-        if let Some(host) = address::literal(text) {
+        let is_dotted = kinds.has(Kinds::DOT);
+        if (is_dotted || kinds.has(Kinds::COLON))
+            && let Some(host) = address::literal(text)
+        {
             return self.host(host);
         }
-        if shape::is_base64(text) {
+        if kinds.has(Kinds::DIGIT) && shape::is_base64(text) {
             return self.plain("<base64>");
         }
-        if text.contains('/') {
-            return self.paths(text);
+        if kinds.has(Kinds::SLASH) {
+            return self.paths(text, kinds);
         }
-        if self.tool.keeps_ports() && address::is_domain(text) {
+        if is_dotted && self.tool.keeps_ports() && address::is_domain(text) {
             return self.host(address::authority(text));
         }
         self.plain(&text[..text.floor_char_boundary(MAX_WORD_BYTES)]);
@@ -180,9 +189,11 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
     }
 
     /// One path or several with `:` between them, the first of which may be a host (`host:/path`).
-    fn paths(&mut self, text: &'s str) {
+    fn paths(&mut self, text: &'s str, kinds: Kinds) {
         let mut rest = text;
-        while let Some(colon) = rest.find(":/") {
+        while kinds.has(Kinds::COLON)
+            && let Some(colon) = rest.find(":/")
+        {
             let (piece, after) = rest.split_at(colon);
             rest = &after[1..];
             if piece.contains('/') {
@@ -217,7 +228,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
     /// A URL without what is behind its host, but for the extension of what it names.
     fn url(&mut self, scheme: &str, rest: &'s str) {
         if scheme.eq_ignore_ascii_case("file") {
-            return self.paths(rest);
+            return self.paths(rest, Kinds::of(rest));
         }
         self.out.feature(FeatureClass::Scheme, scheme);
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

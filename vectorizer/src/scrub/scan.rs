@@ -6,14 +6,11 @@
 
 use std::borrow::Cow;
 
-use crate::{
-    MAX_ARGUMENT_BYTES,
-    scrub::{
-        MARK, Scrubber,
-        commands::{Command, Secret},
-        names::{self, Header},
-        shapes,
-    },
+use crate::scrub::{
+    MARK, Scrubber,
+    commands::{Command, Secret},
+    names::{self, Header},
+    shapes,
 };
 
 /// How often text is read again in which something was found.
@@ -319,8 +316,7 @@ impl<'t, 's> Scan<'t, 's> {
         while at < end {
             let byte = self.bytes[at];
             if at == name
-                && let Some(length) =
-                    shapes::token(&self.text[at..], self.bytes.len() + 4 > MAX_ARGUMENT_BYTES)
+                && let Some(length) = shapes::token(&self.text[at..])
             {
                 self.secret(at, at + length);
                 return at + length;
