@@ -185,7 +185,7 @@ impl Index {
     fn split(&mut self, number: usize) {
         let List { bytes, rows, .. } = std::mem::replace(&mut self.lists[number], List::new());
         let vectors = bytes.as_chunks::<DIMENSIONS>().0;
-        let farthest = vectors.iter().min_by_key(|vector| dot(&vectors[0], *vector)).unwrap_or(&vectors[0]);
+        let farthest = vectors.iter().min_by_key(|vector| dot(&vectors[0], vector)).unwrap_or(&vectors[0]);
         let mut centres = [vectors[0], *farthest];
         let mut in_second = vec![false; vectors.len()];
         for _ in 0..ROUNDS {
