@@ -15,6 +15,7 @@ mod progress;
 mod recorder;
 mod repeats;
 mod replay;
+mod resolve;
 mod session;
 mod source;
 mod summary;
