@@ -83,10 +83,9 @@ impl Workloads {
             Some(Known::Open { until, answer }) if now < *until => return answer.clone(),
             _ => {}
         }
-        let found = match place(cgroup) {
-            Place::Host => Some(self.name(None, &Facts::default(), HOST)),
-            Place::Unit(unit) => Some(self.name(Some(&unit), &Facts::default(), &unit)),
-            Place::Container(container) => self.container(&container),
+        let found = match self.outside(cgroup) {
+            Ok(name) => Some(name),
+            Err(container) => self.container(&container),
         };
         match found {
             Some(name) => {
@@ -107,6 +106,24 @@ impl Workloads {
         }
     }
 
+    /// The same without looking into any file, for who must not wait: `None` where the files of a container's runtime
+    /// would have to be read.
+    pub fn resolve_from_path(&mut self, cgroup: &str) -> Option<Arc<str>> {
+        if let Some(Known::Settled(name)) = self.known.get(cgroup) {
+            return Some(Arc::clone(name));
+        }
+        let name = self.outside(cgroup).ok()?;
+        self.keep(cgroup, Known::Settled(Arc::clone(&name)));
+        Some(name)
+    }
+
+    /// The workload of a container that somebody else has told about, image and name as it was told (the container
+    /// plugin's table in Falco). `None` where that names no workload: an image's bare id, or nothing.
+    pub fn of_container(&self, image: &str, name: &str) -> Option<Arc<str>> {
+        let facts = Facts::new(Some(image), Some(name), None)?;
+        facts.image.is_some().then(|| self.named(&facts))?
+    }
+
     /// The workload of what runs in this cgroup, though its image is not known: [`CONTAINER`], for this and all later
     /// executions in it, until a runtime tells more, which is looked for once a minute.
     pub fn give_up(&mut self, cgroup: &str, now: Instant) -> Arc<str> {
@@ -119,16 +136,28 @@ impl Workloads {
         name
     }
 
+    /// The workload of what runs outside of containers, or the container.
+    fn outside(&self, cgroup: &str) -> Result<Arc<str>, Container> {
+        match place(cgroup) {
+            Place::Host => Ok(self.name(None, &Facts::default(), HOST)),
+            Place::Unit(unit) => Ok(self.name(Some(&unit), &Facts::default(), &unit)),
+            Place::Container(container) => Err(container),
+        }
+    }
+
     fn container(&self, container: &Container) -> Option<Arc<str>> {
-        let facts = runtime::facts(&self.root, container)?;
-        let Facts { image, name, namespace } = &facts;
+        self.named(&runtime::facts(&self.root, container)?)
+    }
+
+    fn named(&self, facts: &Facts) -> Option<Arc<str>> {
+        let Facts { image, name, namespace } = facts;
         let otherwise = match (image, namespace, name) {
             (Some(image), ..) => image.clone(),
             (None, Some(namespace), Some(name)) => format!("{CONTAINER}/{namespace}/{name}"),
             (None, _, Some(name)) => format!("{CONTAINER}/{name}"),
             (None, _, None) => return None,
         };
-        Some(self.name(None, &facts, &otherwise))
+        Some(self.name(None, facts, &otherwise))
     }
 
     /// By the template, where it has all values, else `otherwise`.

@@ -47,7 +47,7 @@ pub(super) struct Facts {
 }
 
 impl Facts {
-    fn new(image: Option<&str>, name: Option<&str>, namespace: Option<&str>) -> Option<Self> {
+    pub(super) fn new(image: Option<&str>, name: Option<&str>, namespace: Option<&str>) -> Option<Self> {
         let facts = Self {
             image: image.and_then(image::repository),
             name: name.and_then(plain),

@@ -199,3 +199,26 @@ fn what_is_kept_is_bounded() {
         assert!(workloads.known.len() <= CAPACITY);
     }
 }
+
+#[test]
+fn who_must_not_wait_is_answered_from_the_path_alone() {
+    let host = Host::new(&[DOCKER_FILE]);
+    let mut workloads = host.workloads("{image}");
+    assert_eq!(workloads.resolve_from_path("/system.slice/cron.service").as_deref(), Some("cron.service"));
+    assert_eq!(workloads.resolve_from_path("/").as_deref(), Some(HOST));
+    let cgroup = DOCKER.replace("ID", ID);
+    assert_eq!(workloads.resolve_from_path(&cgroup), None, "a file would have to be read");
+    workloads.resolve(&cgroup, Instant::now());
+    assert_eq!(workloads.resolve_from_path(&cgroup).as_deref(), Some("docker.io/library/nginx"));
+}
+
+#[test]
+fn what_somebody_else_tells_of_a_container_gives_the_same_name() {
+    let workloads = Host::new(&[]).workloads("{image}");
+    assert_eq!(workloads.of_container("nginx:1.25", "web").as_deref(), Some("docker.io/library/nginx"));
+    for (image, name) in [("", ""), ("", "web"), ("sha256:0123456789ab", "web"), ("no image", "web")] {
+        assert_eq!(workloads.of_container(image, name), None, "{image:?}");
+    }
+    let named = Host::new(&[]).workloads("{container}");
+    assert_eq!(named.of_container("nginx", "/web").as_deref(), Some("web"));
+}
