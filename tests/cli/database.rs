@@ -150,9 +150,14 @@ fn a_full_disk_is_a_sentence_and_loses_nothing_that_was_saved() {
     let folder = Folder::new();
     let small = folder.path("small");
     std::fs::create_dir(&small).expect("a directory");
-    let flags = |n| format!("--flag-{n}-{}", "x".repeat(n % 40));
-    let many = (0..1500).map(|n| line("web", "sh", &["tool", &flags(n)]).at(f64::from(n as u32) * 100.0));
-    let recording = folder.recording("r.jsonl", &many.collect::<Vec<_>>());
+    let many: Vec<_> = (0..1500u32)
+        .map(|n| {
+            let letters: String =
+                [n / 676, n / 26 % 26, n % 26].iter().map(|&n| char::from(b'a' + n as u8)).collect();
+            line("web", "sh", &["tool", &format!("--{letters}")]).at(f64::from(n) * 100.0)
+        })
+        .collect();
+    let recording = folder.recording("r.jsonl", &many);
     // A file system of our own, which goes with the process. Filled, emptied, and used again.
     let script = r#"
         mount -t tmpfs -o size=500k none "$1" || exit 77
