@@ -14,7 +14,7 @@ use std::{
 
 use crate::{
     CaptureError, Counters, Feed, FeedKind, Loss, Observation, Options,
-    proc::{Observer, ProcFs, Stat},
+    proc::{Missed, Observer, ProcFs, Stat},
 };
 
 /// How many processes are compared between looks; on a machine with more, those beyond are not watched.
@@ -69,14 +69,18 @@ impl ProcFeed {
             buffer: Vec::new(),
             counters,
         };
-        feed.look(&mut |_, _| {})?;
+        feed.look(&mut |_, _| Ok(()))?;
         // Most of what runs already has been quiet for long.
         feed.look += TURNS;
         Ok(feed)
     }
 
-    /// Looks at every process and calls `executed` for those that executed something since the last look.
-    fn look(&mut self, executed: &mut dyn FnMut(&mut Self, u32)) -> Result<(), CaptureError> {
+    /// Looks at every process and calls `executed` for those that executed something since the last look. Those of
+    /// which it says that it is too early are taken for what they were before.
+    fn look(
+        &mut self,
+        executed: &mut dyn FnMut(&mut Self, u32) -> Result<(), Missed>,
+    ) -> Result<(), CaptureError> {
         self.look += 1;
         let look = self.look;
         for pid in self.proc.pids()? {
@@ -87,13 +91,19 @@ impl ProcFeed {
             }
             let Some(stat) = self.proc.stat(pid, &mut self.buffer) else { continue };
             let before = self.known.get(&pid).copied();
-            let did = has_executed(before.as_ref().map(|known| &known.stat), &stat);
-            let changed = before.filter(|_| !did).map_or(look, |known| known.changed);
-            if before.is_some() || self.known.len() < CAPACITY {
-                self.known.insert(pid, Known { stat, met: look, changed });
-                if did {
-                    executed(self, pid);
+            if before.is_none() && self.known.len() >= CAPACITY {
+                continue;
+            }
+            let now = if has_executed(before.as_ref().map(|known| &known.stat), &stat) {
+                match executed(self, pid) {
+                    Ok(()) | Err(Missed::Gone) => Some(Known { stat, met: look, changed: look }),
+                    Err(Missed::NotYet) => before.map(|before| Known { met: look, ..before }),
                 }
+            } else {
+                Some(Known { stat, met: look, changed: before.map_or(look, |known| known.changed) })
+            };
+            if let Some(now) = now {
+                self.known.insert(pid, now);
             }
         }
         self.known.retain(|_, known| known.met == look);
@@ -128,15 +138,19 @@ impl Feed for ProcFeed {
         self.next = now + self.every;
         self.look(&mut |feed, pid| {
             let Self { proc, observer, buffer, counters, .. } = feed;
-            let observed = proc.process(pid).ok().and_then(|process| {
-                observer.observe(&process, FeedKind::Proc, |stat| proc.ancestors(stat, buffer)).ok()
+            let observed = proc.process(pid).map_err(|_| Missed::Gone).and_then(|process| {
+                observer.observe(&process, FeedKind::Proc, |stat| proc.ancestors(stat, buffer))
             });
             match observed {
-                Some(observation) => {
+                Ok(observation) => {
                     counters.delivered(&observation);
                     deliver(observation);
+                    Ok(())
                 }
-                None => counters.lose(Loss::Vanished, 1),
+                Err(missed) => {
+                    counters.lose(Loss::Vanished, u64::from(missed == Missed::Gone));
+                    Err(missed)
+                }
             }
         })
     }
@@ -157,7 +171,7 @@ mod tests {
     /// A process with these flags, this start and its stack there.
     fn stat(name: &str, flags: u64, start: u64, stack: u64) -> Stat {
         let line =
-            format!("9 ({name}) S 1 9 9 0 9 {flags} 0 0 0 0 0 0 0 0 0 0 0 0 {start} 0 0 0 1 2 {stack} 0 0");
+            format!("9 ({name}) S 1 9 9 0 9 {flags} 0 0 0 0 0 0 0 0 0 0 0 0 {start} 0 0 0 4096 2 {stack} 0 0");
         Stat::parse(line.as_bytes()).expect("a stat line")
     }
 

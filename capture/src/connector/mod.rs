@@ -25,7 +25,7 @@ use rustix::{
 use crate::{
     CaptureError, Counters, Feed, FeedKind, Loss, Observation, Options,
     lineage::Lineage,
-    proc::{Gone, Observer, ProcFs},
+    proc::{Missed, Observer, ProcFs},
 };
 
 /// How long the kernel may take to acknowledge the subscription; it answers at once or never.
@@ -164,7 +164,7 @@ impl ConnectorFeed {
                         self.counters.delivered(&observation);
                         deliver(observation);
                     }
-                    Err(Gone) => {
+                    Err(Missed::Gone | Missed::NotYet) => {
                         self.counters.lose(Loss::Vanished, 1);
                         self.lineage.executed_unseen(process);
                     }
@@ -173,9 +173,9 @@ impl ConnectorFeed {
         }
     }
 
-    fn observe(&mut self, pid: u32) -> Result<Observation, Gone> {
+    fn observe(&mut self, pid: u32) -> Result<Observation, Missed> {
         let Self { proc, observer, lineage, .. } = self;
-        let process = proc.process(pid).map_err(|_| Gone)?;
+        let process = proc.process(pid).map_err(|_| Missed::Gone)?;
         observer.observe(&process, FeedKind::Connector, |stat| {
             lineage.executed(pid, stat);
             lineage.of(proc, pid, stat)

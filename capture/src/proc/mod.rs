@@ -18,7 +18,7 @@ use std::{
 
 use rustix::fs::{Dir, Mode, OFlags, openat};
 
-pub(crate) use observe::{Gone, Observer};
+pub(crate) use observe::{Missed, Observer};
 pub(crate) use stat::{Comm, Stat};
 
 use crate::{CaptureError, HostRoot};

@@ -10,9 +10,14 @@ use crate::{FeedKind, HostRoot, Identity, Observation};
 /// How much of the arguments is read: what counts, and what the kernel may have put in front of a script's.
 const MAX_ARGUMENTS: u64 = 8192;
 
-/// The process ended, or its memory went, before it could be told what it executed.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Gone;
+/// Why it cannot be told what a process executed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Missed {
+    /// It ended, or its memory went.
+    Gone,
+    /// The kernel is still setting its memory up: in a moment it can be told.
+    NotYet,
+}
 
 /// Reads processes; keeps its buffers between them.
 #[derive(Debug)]
@@ -37,14 +42,18 @@ impl Observer {
         process: &Process,
         feed: FeedKind,
         lineage: impl FnOnce(&Stat) -> (u32, Comm, Comm),
-    ) -> Result<Observation, Gone> {
+    ) -> Result<Observation, Missed> {
         let Self { root, scrubber, arguments, buffer } = self;
         let read = process.read("cmdline", MAX_ARGUMENTS, arguments);
-        let stat = process.stat(buffer).ok_or(Gone)?;
+        let stat = process.stat(buffer).ok_or(Missed::Gone)?;
         if read.is_err() || (arguments.is_empty() && stat.ending()) {
-            return Err(Gone);
+            return Err(Missed::Gone);
         }
-        let uid = effective_uid(process, buffer).ok_or(Gone)?;
+        // No exec is without arguments. Either the program wiped them, or the exec is not over.
+        if arguments.is_empty() && stat.image.is_none() {
+            return Err(Missed::NotYet);
+        }
+        let uid = effective_uid(process, buffer).ok_or(Missed::Gone)?;
         let executable = origin::executable(process, root, buffer);
         let loginuid = process.read("loginuid", 64, buffer).ok().and_then(|()| number(buffer));
         let sockets = sockets::inherited(process);

@@ -48,7 +48,8 @@ pub(crate) struct Stat {
     zombie: bool,
     /// Clock ticks from boot to the process's start: with the process id, what tells it from every other.
     pub(crate) start: u64,
-    /// `None` where the reader may not know.
+    /// `None` where the reader may not know, and while an exec is under way: the code's place is told last, after the
+    /// arguments'.
     pub(crate) image: Option<Image>,
     /// The length of the argument area; `None` where the reader may not know.
     pub(crate) argument_bytes: Option<u64>,
@@ -85,7 +86,8 @@ impl Stat {
             flags,
             zombie: matches!(state, "Z" | "X" | "x"),
             start,
-            image: (stack != 0).then_some(Image { code, stack }),
+            // 1 is what the kernel says to those who may not know.
+            image: (code > 1 && stack != 0).then_some(Image { code, stack }),
             argument_bytes: argument_end.checked_sub(argument_start).filter(|&length| length > 0),
         })
     }

@@ -1,8 +1,12 @@
 //! Polling of /proc.
 
-use anomaly_capture::{FeedKind, ProcFeed};
+use std::{fs, sync::Arc, time::Duration};
 
-use crate::watch::{Shell, arguments, collect, marker, open, own_name, round};
+use anomaly_capture::{Feed, FeedKind, Observation, Options, ProcFeed};
+
+use crate::watch::{
+    NGINX, STATUS, Shell, arguments, collect, host, marker, open, own_name, round, write_process,
+};
 
 #[test]
 fn what_runs_when_it_looks_is_told_once() {
@@ -25,8 +29,7 @@ fn what_ran_before_is_not_told_and_what_it_executes_then_is() {
     let mark = marker();
     let mut shell = Shell::start("read x; exec sh -c 'read x; exec sh -c \"read y\" $0' $0", &mark);
     // Until the shell waits, it may still be the fork of this process.
-    while !std::fs::read_to_string(format!("/proc/{}/cmdline", shell.id()))
-        .is_ok_and(|line| line.contains(&mark))
+    while !fs::read_to_string(format!("/proc/{}/cmdline", shell.id())).is_ok_and(|line| line.contains(&mark))
     {
         std::thread::yield_now();
     }
@@ -51,4 +54,27 @@ fn a_fork_that_executes_nothing_is_no_execution() {
         round(&mut feed, &mark, &mut found);
     }
     assert_eq!(found.len(), 1, "{found:#?}");
+}
+
+#[test]
+fn an_exec_that_is_not_over_is_told_when_it_is() {
+    let arguments_of = |text: &'static [u8]| [("cmdline", text), ("status", STATUS)];
+    let fork = NGINX.replace("4194560", "4194368");
+    let (directory, root) = host(&fork, 5000, &arguments_of(b"nginx: master\0"));
+    fs::remove_dir_all(directory.path().join("proc/77")).expect("removed");
+    let options = Options { root, poll_every: Duration::ZERO, ..Options::default() };
+    let mut feed = ProcFeed::open(&options, Arc::default()).expect("looks like /proc");
+    let mut look = |stat: &str, image, cmdline| {
+        write_process(directory.path(), stat, image, &arguments_of(cmdline));
+        let mut told = Vec::new();
+        feed.drain(&mut |observation: Observation| told.push(observation.execution.arguments.joined()))
+            .expect("the feed goes on");
+        told
+    };
+    assert_eq!(look(&fork, 5000, b"nginx: master\0"), [""; 0], "a fork with its parent's arguments");
+    assert_eq!(look(NGINX, 0, b""), [""; 0], "memory without arguments yet");
+    assert_eq!(look(NGINX, 0, b""), [""; 0]);
+    assert_eq!(look(NGINX, 0, b"nginx\0-t\0"), ["nginx -t"], "the arguments are there, the code not yet");
+    assert_eq!(look(NGINX, 7000, b"nginx\0-t\0"), [""; 0], "the same execution");
+    assert_eq!(look(NGINX, 8000, b"nginx\0-t\0"), ["nginx -t"], "another one");
 }

@@ -1,7 +1,10 @@
 //! What the tests share: programs with a mark, and their executions among all those of the machine.
 
 use std::{
+    fs,
     io::Write,
+    os::unix::fs::symlink,
+    path::Path,
     process::{Child, Command, Stdio},
     sync::{
         Arc,
@@ -10,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anomaly_capture::{CaptureError, Counters, Feed, Observation, Options};
+use anomaly_capture::{CaptureError, Counters, Feed, HostRoot, Observation, Options};
 
 /// How long an execution may take to be delivered; it takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -97,6 +100,41 @@ pub(crate) fn arguments(observation: &Observation) -> Vec<&str> {
 
 /// The name of this process, whatever its threads are called.
 pub(crate) fn own_name() -> String {
-    let name = std::fs::read_to_string("/proc/self/comm").expect("/proc is mounted");
+    let name = fs::read_to_string("/proc/self/comm").expect("/proc is mounted");
     name.trim_end().to_owned()
 }
+
+/// A host's /proc with one process as files.
+pub(crate) fn host(stat: &str, image: u64, files: &[(&str, &[u8])]) -> (tempfile::TempDir, HostRoot) {
+    let directory = tempfile::tempdir().expect("a directory");
+    write_process(directory.path(), stat, image, files);
+    let root = HostRoot::new(directory.path());
+    (directory, root)
+}
+
+/// Writes process 77 and its parent below `root`, in place of what was there.
+pub(crate) fn write_process(root: &Path, stat: &str, image: u64, files: &[(&str, &[u8])]) {
+    let process = root.join("proc/77");
+    fs::create_dir_all(process.join("fd")).expect("created");
+    let parent = root.join("proc/1");
+    fs::create_dir_all(&parent).expect("created");
+    // Fields 23 to 52, of which 26 is where the code begins and 28 where the stack does.
+    let tail = format!("0 0 0 {image} 0 {image} {}", "0 ".repeat(24));
+    fs::write(
+        parent.join("stat"),
+        format!("1 (systemd) S 0 1 1 0 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 1 {tail}\n"),
+    )
+    .expect("written");
+    fs::write(process.join("stat"), format!("{stat} {tail}\n")).expect("written");
+    for (name, bytes) in files {
+        fs::write(process.join(name), bytes).expect("written");
+    }
+    if !process.join("exe").is_symlink() {
+        symlink("/usr/sbin/nginx", process.join("exe")).expect("linked");
+    }
+}
+
+/// A `stat` without its tail.
+pub(crate) const NGINX: &str = "77 (nginx) S 1 77 77 34816 -1 4194560 0 0 0 0 0 0 0 0 20 0 1 0 4242";
+/// A `status` of somebody who became somebody else.
+pub(crate) const STATUS: &[u8] = b"Name:\tnginx\nUid:\t1000\t33\t0\t0\nGid:\t1\t1\t1\t1\n";
