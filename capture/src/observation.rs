@@ -45,7 +45,8 @@ impl FeedKind {
 }
 
 impl FeedKind {
-    /// What the feed does not see, as the end of a sentence that begins with the feed and "which".
+    /// What the feed does not see, as the end of a sentence that begins with the feed and "which". Figures come from
+    /// `benches/short_executions.rs`.
     pub const fn misses(self) -> &'static str {
         match self {
             Self::Ebpf => "sees every execution",
@@ -53,7 +54,8 @@ impl FeedKind {
                 "sees every execution, but parents and context only where /proc still knows the process"
             }
             Self::Connector => {
-                "notices every execution, but loses one in ten short ones, half on a busy machine without CAP_SYS_NICE, to the race for their arguments"
+                "notices every execution, but loses the race for the arguments of up to 15 % of short ones, of most on a \
+                 busy machine without CAP_SYS_NICE"
             }
             Self::Proc => "sees what runs when it looks and misses about 98 % of short executions",
             Self::Falco => "sees what Falco sees, without a terminal or login that Falco does not know",

@@ -8,7 +8,7 @@ use std::{
 
 use anomaly_capture::{Capture, CaptureError, FeedChoice, FeedKind, HostRoot, Options};
 
-use crate::watch::skipped;
+use crate::watch::{complaint, skipped};
 
 /// Which feed [`inside`] opens.
 const CHOICE: &str = "ANOMALY_TEST_FEED";
@@ -37,7 +37,7 @@ fn within(wrapper: &[&str], choice: FeedChoice) -> Option<(Vec<String>, Duration
     match probe {
         Ok(Output { status, .. }) if status.success() => {}
         other => {
-            skipped(format!("{} does not work here: {other:?}", wrapper.join(" ")));
+            skipped(format!("{} does not work here: {}", wrapper.join(" "), complaint(other)));
             return None;
         }
     }

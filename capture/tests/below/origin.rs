@@ -14,7 +14,7 @@ use anomaly_capture::{Observation, ProcFeed};
 use anomaly_vectorizer::context::ExecutableFlag;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::watch::{collect, marker, open, skipped};
+use crate::watch::{collect, complaint, marker, open, skipped};
 
 /// What the feed tells of a program that `command` starts and that runs until it is killed.
 fn told(command: &mut Command, mark: &str) -> Option<Observation> {
@@ -69,7 +69,7 @@ fn what_was_added_to_a_container_is_told_from_what_it_came_with() {
         };
         match container(file, "0").output() {
             Ok(output) if output.status.success() => {}
-            other => return skipped(format!("no overlay can be mounted: {other:?}")),
+            other => return skipped(format!("no overlay can be mounted: {}", complaint(other))),
         }
         // A number of seconds is a mark, too.
         let mark = format!("{}.{}", 100 + std::process::id(), expected.len());

@@ -2,10 +2,10 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     os::unix::fs::symlink,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering::Relaxed},
@@ -21,6 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Says why nothing is checked, past the test harness, which shows no output of tests that pass.
 pub(crate) fn skipped(why: impl std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
+}
+
+/// What a command that failed said, or why it could not be started.
+pub(crate) fn complaint(outcome: io::Result<Output>) -> String {
+    match outcome {
+        Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        Err(error) => error.to_string(),
+    }
 }
 
 /// An argument that no other program on this machine has.
