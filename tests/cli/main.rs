@@ -3,8 +3,6 @@
 //! One target for all of them, and none of the project's crates is linked into it: LanceDB would make it some 400 MB.
 //! What is asserted is what can be seen from outside: exit codes, standard output, standard error, files.
 
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so, and a measurement is printed")]
-
 mod database;
 mod errors;
 mod json;
