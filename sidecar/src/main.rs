@@ -1,5 +1,6 @@
 //! The command line: reads it, runs the command, turns its outcome into an exit code.
 
+mod backtest;
 mod cli;
 mod durations;
 mod failure;
@@ -21,6 +22,7 @@ const UNABLE: u8 = 2;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Watch(arguments) => watch::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -36,15 +36,40 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
 ];
 
 const FLAGS: &[&str] = &[
-    "-v", "-f", "-o", "--output=/tmp/x", "-s", "--silent", "-L", "-r", "--recursive", "-q", "-n", "-x", "-e", "-p", "-a",
-    "--verbose", "--force", "--max-time", "--retry", "--color=never", "-type", "-name", "-exec", "-W", "-O2", "-c",
+    "-v",
+    "-f",
+    "-o",
+    "--output=/tmp/x",
+    "-s",
+    "--silent",
+    "-L",
+    "-r",
+    "--recursive",
+    "-q",
+    "-n",
+    "-x",
+    "-e",
+    "-p",
+    "-a",
+    "--verbose",
+    "--force",
+    "--max-time",
+    "--retry",
+    "--color=never",
+    "-type",
+    "-name",
+    "-exec",
+    "-W",
+    "-O2",
+    "-c",
 ];
 
-const ROOTS: &[&str] = &["/var/www", "/srv/app", "/usr/lib", "/opt/tools", "/home/deploy", "/etc/nginx", "/var/lib/pg"];
+const ROOTS: &[&str] =
+    &["/var/www", "/srv/app", "/usr/lib", "/opt/tools", "/home/deploy", "/etc/nginx", "/var/lib/pg"];
 
 const SYLLABLES: &[&str] = &[
-    "al", "bor", "cen", "dor", "el", "fan", "gor", "hul", "im", "jas", "kel", "lor", "men", "nor", "op", "pel", "qui",
-    "ros", "sel", "tor", "ul", "ven", "wil", "yor", "zen",
+    "al", "bor", "cen", "dor", "el", "fan", "gor", "hul", "im", "jas", "kel", "lor", "men", "nor", "op",
+    "pel", "qui", "ros", "sel", "tor", "ul", "ven", "wil", "yor", "zen",
 ];
 
 /// One execution; two calls rarely give the same one.

@@ -72,7 +72,8 @@ impl Case {
         let rows: Vec<_> = (0..size).map(|_| execution(&mut numbers)).collect();
         let novel = (0..ASKED).map(|_| execution(&mut numbers)).collect();
         let engine = |exact_search| {
-            let settings = Settings { learn_executions: u64::MAX, max_rows: usize::MAX, ..Settings::default() };
+            let settings =
+                Settings { learn_executions: u64::MAX, max_rows: usize::MAX, ..Settings::default() };
             let method = Method { exact_search, ..Method::default() };
             let engine = Engine::in_memory(settings, Arc::new(Hashed::default()), method);
             rows.iter().for_each(|row| drop(engine.observe(&sighting(row, Teach::Policy))));
@@ -103,7 +104,8 @@ impl Case {
             embedder.embed(execution, &mut embedding);
             lancedb.ask(&embedding.vector);
         });
-        let distance = |engine: &Engine, execution| engine.observe(&sighting(execution, Teach::Nothing)).distance;
+        let distance =
+            |engine: &Engine, execution| engine.observe(&sighting(execution, Teach::Nothing)).distance;
         let same = novel.iter().filter(|novel| distance(engine, *novel) == distance(exact, *novel)).count();
         println!("{size} distinct rows");
         features.print("features + vector", None);
@@ -124,8 +126,12 @@ impl Case {
                 bencher.iter(|| ask(next.next().expect("it cycles")));
             });
         };
-        each("repeat", known, &mut |execution| drop(black_box(engine.observe(&sighting(execution, Teach::Policy)))));
-        each("novelty", novel, &mut |execution| drop(black_box(engine.observe(&sighting(execution, Teach::Nothing)))));
+        each("repeat", known, &mut |execution| {
+            drop(black_box(engine.observe(&sighting(execution, Teach::Policy))))
+        });
+        each("novelty", novel, &mut |execution| {
+            drop(black_box(engine.observe(&sighting(execution, Teach::Nothing))))
+        });
         each("plain scan", novel, &mut |execution| {
             drop(black_box(exact.observe(&sighting(execution, Teach::Nothing))));
         });
@@ -165,7 +171,12 @@ impl LanceDb {
     fn ask(&self, vector: &Vector) {
         let found = self.runtime.block_on(async {
             let query = self.table.query().nearest_to(vector.as_slice()).expect("a query");
-            let stream = query.distance_type(lancedb::DistanceType::Cosine).limit(10).execute().await.expect("it runs");
+            let stream = query
+                .distance_type(lancedb::DistanceType::Cosine)
+                .limit(10)
+                .execute()
+                .await
+                .expect("it runs");
             stream.try_collect::<Vec<_>>().await.expect("it answers")
         });
         black_box(found);
@@ -204,7 +215,8 @@ impl Tail {
 
     fn print(&self, what: &str, rival: Option<&Self>) {
         let time = |nanoseconds| format!("{:.2?}", Duration::from_nanos(nanoseconds));
-        let ratio = rival.map_or(String::new(), |rival| format!("{:.0}x", rival.median as f64 / self.median as f64));
+        let ratio =
+            rival.map_or(String::new(), |rival| format!("{:.0}x", rival.median as f64 / self.median as f64));
         println!("  {what:<42}{:>12}{:>12}{ratio:>16}", time(self.median), time(self.p99));
     }
 }

@@ -72,7 +72,10 @@ fn system_error(error: &(dyn Error + 'static)) -> Option<io::Error> {
 pub(crate) fn one_line(text: &str) -> String {
     // `lance error: LanceError(IO): ...`
     let text = text.strip_prefix("lance error: ").unwrap_or(text);
-    let text = text.strip_prefix("LanceError(").and_then(|rest| rest.split_once("): ")).map_or(text, |(_, rest)| rest);
+    let text = text
+        .strip_prefix("LanceError(")
+        .and_then(|rest| rest.split_once("): "))
+        .map_or(text, |(_, rest)| rest);
     // `..., /home/somebody/.cargo/registry/src/.../lance-14.0.2/src/dataset.rs:123:45` and backtraces below.
     let first = text.lines().next().unwrap_or_default();
     let kept = first.find(", /").filter(|&at| first[at..].contains(".rs:")).map_or(first, |at| &first[..at]);
@@ -109,7 +112,10 @@ mod tests {
         assert_eq!(kind(&damaged), Kind::Other);
         assert_eq!(sentence(&damaged), "outer");
         let in_text = io::Error::other("Operation not permitted (os error 1) at path \"/x\"");
-        assert_eq!((kind(&in_text), sentence(&in_text)), (Kind::Circumstance, "Operation not permitted (os error 1)".into()));
+        assert_eq!(
+            (kind(&in_text), sentence(&in_text)),
+            (Kind::Circumstance, "Operation not permitted (os error 1)".into())
+        );
         assert_eq!(kind(&Outer(io::Error::from_raw_os_error(24))), Kind::Circumstance);
     }
 

@@ -38,7 +38,8 @@ fn merge(row: &mut StoredRow, other: StoredRow) {
     row.first_day = row.first_day.min(other.first_day);
     add_days(&mut row.days, other.days);
     row.distance = row.distance.min(other.distance);
-    row.state = [row.state, other.state].into_iter().max_by_key(|state| strictness(*state)).unwrap_or(row.state);
+    row.state =
+        [row.state, other.state].into_iter().max_by_key(|state| strictness(*state)).unwrap_or(row.state);
 }
 
 /// A person's *never* before what was learned, what was learned before what still waits, and what is forgotten last.

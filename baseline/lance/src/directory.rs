@@ -46,8 +46,12 @@ pub(crate) struct Directory {
 #[derive(Debug)]
 enum Role {
     /// The lock is held as long as the file is open.
-    Writer { _lock: File },
-    Reader { since: Instant },
+    Writer {
+        _lock: File,
+    },
+    Reader {
+        since: Instant,
+    },
 }
 
 /// Why the lock was not taken.
@@ -208,7 +212,10 @@ fn prepare(root: &Path, found: &Found, space: &StoredSpace, notices: &mut Vec<St
         Found::Damaged => {
             let aside = Marker::path(root).with_extension("damaged");
             create_folder(&root.join(QUARANTINE))?;
-            fs::rename(Marker::path(root), root.join(QUARANTINE).join(aside.file_name().unwrap_or_default()))?;
+            fs::rename(
+                Marker::path(root),
+                root.join(QUARANTINE).join(aside.file_name().unwrap_or_default()),
+            )?;
             marker.write(root)?;
             notices.push(format!(
                 "{} in {} was damaged; it was moved to {QUARANTINE} and written anew",
@@ -226,13 +233,20 @@ fn acquire(root: &Path) -> Result<File, Refusal> {
     };
     // An immutable or read-only directory may well let us open a lock that is there.
     for folder in [root.to_path_buf(), root.join(TABLES)] {
-        match rustix::fs::access(&folder, Permission::WRITE_OK | Permission::EXEC_OK).map_err(io::Error::from) {
+        match rustix::fs::access(&folder, Permission::WRITE_OK | Permission::EXEC_OK).map_err(io::Error::from)
+        {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(Refusal::ReadOnly(cause::sentence(&error))),
             Ok(()) => {}
         }
     }
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(root.join(LOCK));
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(root.join(LOCK));
     let mut file = file.map_err(|error| {
         if not_ours(&error) {
             Refusal::ReadOnly(cause::sentence(&error))

@@ -64,7 +64,10 @@ impl LanceStore {
         for name in names {
             if let Some(Content { identity, record, rows, .. }) = self.load_table(&name)? {
                 let record = record.unwrap_or_else(|| {
-                    self.notice(&identity.workload, "its record was damaged; it learns again from the rows it has");
+                    self.notice(
+                        &identity.workload,
+                        "its record was damaged; it learns again from the rows it has",
+                    );
                     record::from_rows(&rows)
                 });
                 each(identity.workload, record, rows);
@@ -115,7 +118,10 @@ impl LanceStore {
             }
             Attempt::Damaged(cause) => {
                 let recovered = self.recover(name, &label, &versions, &cause).unwrap_or_else(|fault| {
-                    self.notice(&label, &format!("its table is damaged ({cause}) and stays so: {}", fault.sentence()));
+                    self.notice(
+                        &label,
+                        &format!("its table is damaged ({cause}) and stays so: {}", fault.sentence()),
+                    );
                     None
                 });
                 let Some(content) = recovered else { return Ok(None) };
@@ -141,11 +147,17 @@ impl LanceStore {
         match self.convert_table(name, content) {
             Ok(content) => {
                 let new = self.space().version;
-                self.notice(&workload, &format!("its rows of feature version {old} were computed anew for {new}"));
+                self.notice(
+                    &workload,
+                    &format!("its rows of feature version {old} were computed anew for {new}"),
+                );
                 Ok(Some(content))
             }
             Err(fault) => {
-                self.notice(&workload, &format!("its rows of feature version {old} wait: {}", fault.sentence()));
+                self.notice(
+                    &workload,
+                    &format!("its rows of feature version {old} wait: {}", fault.sentence()),
+                );
                 Ok(None)
             }
         }
@@ -198,7 +210,9 @@ impl LanceStore {
         let mut salvage: Option<Salvage> = None;
         for (index, manifest) in versions.iter().enumerate().take(VERSIONS_TRIED) {
             match self.attempt(name, Some(manifest.version)) {
-                Attempt::Whole(content) if salvage.as_ref().is_none_or(|salvage| !salvage.adds_to(&content)) => {
+                Attempt::Whole(content)
+                    if salvage.as_ref().is_none_or(|salvage| !salvage.adds_to(&content)) =>
+                {
                     self.fall_back(name, label, &versions[..index], manifest, cause)?;
                     return Ok(Some(content));
                 }
@@ -211,14 +225,21 @@ impl LanceStore {
                 Attempt::Damaged(_) => {}
             }
         }
-        let Some(Salvage { content, lost, .. }) = salvage.filter(|salvage| !salvage.content.rows.is_empty()) else {
+        let Some(Salvage { content, lost, .. }) = salvage.filter(|salvage| !salvage.content.rows.is_empty())
+        else {
             self.set_table_aside(name, label, cause, "nothing of it could be read, it learns anew")?;
             return Ok(None);
         };
-        marker::check(&self.directory.root, content.identity.schema_version, &content.identity.space, &self.space())?;
+        marker::check(
+            &self.directory.root,
+            content.identity.schema_version,
+            &content.identity.space,
+            &self.space(),
+        )?;
         let (rows, damaged) = (content.rows.len(), content.damaged);
         self.counters.damaged_rows.fetch_add(damaged, Relaxed);
-        let said = format!("{rows} rows of it could be read; {damaged} rows and {lost} parts of it could not");
+        let said =
+            format!("{rows} rows of it could be read; {damaged} rows and {lost} parts of it could not");
         self.set_table_aside(name, label, cause, &said)?;
         if self.directory.is_writer() {
             let record = content.record.clone().unwrap_or_else(|| record::from_rows(&content.rows));
@@ -252,7 +273,8 @@ impl LanceStore {
         cause: &str,
     ) -> Result<(), Fault> {
         let age = manifests::age(good.written).as_secs();
-        let said = format!("the newest of its table is damaged ({cause}); what was there {age} s ago is used");
+        let said =
+            format!("the newest of its table is damaged ({cause}); what was there {age} s ago is used");
         if !self.directory.is_writer() {
             self.notice(label, &said);
             return Ok(());

@@ -121,7 +121,9 @@ mod tests {
         let marker = Marker { schema_version: 1, space: space("shapes", 2, 3) };
         marker.write(directory.path()).unwrap();
         assert!(matches!(Marker::read(directory.path()).unwrap(), Found::Marker(found) if found == marker));
-        for damaged in ["", "{", "{\"format\":\"falco-anomaly baseline\",\"schema\":1}", "{\"format\":\"other\"}"] {
+        for damaged in
+            ["", "{", "{\"format\":\"falco-anomaly baseline\",\"schema\":1}", "{\"format\":\"other\"}"]
+        {
             fs::write(Marker::path(directory.path()), damaged).unwrap();
             assert!(matches!(Marker::read(directory.path()).unwrap(), Found::Damaged), "{damaged}");
         }
@@ -136,7 +138,8 @@ mod tests {
         };
         assert_eq!(refused(1, space("shapes", 2, 2)), Ok(()));
         assert_eq!(refused(1, space("shapes", 1, 1)), Ok(()));
-        let message = "/db holds feature version 3, and this release knows 2; upgrade, or choose another directory";
+        let message =
+            "/db holds feature version 3, and this release knows 2; upgrade, or choose another directory";
         assert_eq!(refused(1, space("shapes", 3, 2)), Err(message.into()));
         assert!(refused(2, space("shapes", 1, 1)).unwrap_err().contains("schema version 2"));
         assert!(refused(1, space("shapes", 2, 3)).unwrap_err().contains("feature key version 3"));

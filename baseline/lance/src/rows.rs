@@ -14,8 +14,8 @@ use arrow::{
         TimestampMicrosecondBuilder, UInt8Builder, UInt32Builder, UInt64Builder,
     },
     datatypes::{
-        ArrowPrimitiveType, Float32Type, Int32Type, SchemaRef, TimestampMicrosecondType, UInt8Type, UInt32Type,
-        UInt64Type,
+        ArrowPrimitiveType, Float32Type, Int32Type, SchemaRef, TimestampMicrosecondType, UInt8Type,
+        UInt32Type, UInt64Type,
     },
     error::ArrowError,
     record_batch::RecordBatch,
@@ -324,8 +324,8 @@ mod tests {
     #[test]
     fn rows_come_back_also_from_a_slice() {
         let rows: Vec<_> = (0..50).map(testing::hostile_row).collect();
-        let batch =
-            encode(schema(Default::default()), rows.iter().map(|row| (row, None))).expect("they can be stored");
+        let batch = encode(schema(Default::default()), rows.iter().map(|row| (row, None)))
+            .expect("they can be stored");
         let (back, damaged) = lines(&batch);
         assert_eq!(damaged, 0);
         assert!(back.iter().map(|line| &line.row).eq(&rows));
@@ -355,7 +355,8 @@ mod tests {
 
     #[test]
     fn a_missing_column_and_a_wrong_type_are_errors() {
-        let batch = encode(schema(Default::default()), [(&testing::hostile_row(1), None)].into_iter()).unwrap();
+        let batch =
+            encode(schema(Default::default()), [(&testing::hostile_row(1), None)].into_iter()).unwrap();
         assert_eq!(decode(&batch.project(&[0, 1]).unwrap()).unwrap_err(), "column name is missing");
         let swapped = RecordBatch::try_from_iter([("kind", Arc::clone(batch.column(5)))]).unwrap();
         assert_eq!(decode(&swapped).unwrap_err(), "column kind is a UInt32");

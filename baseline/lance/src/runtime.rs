@@ -99,7 +99,8 @@ impl Drop for Quiet {
 
 /// Variables that LanceDB reads as numbers and, where they are none, answers with a panic. The first value of each
 /// pair is the least that is valid.
-const NUMBERS: [(usize, &str); 3] = [(1, "LANCE_CPU_THREADS"), (0, "LANCE_IO_CORE_RESERVATION"), (0, "LANCE_IO_THREADS")];
+const NUMBERS: [(usize, &str); 3] =
+    [(1, "LANCE_CPU_THREADS"), (0, "LANCE_IO_CORE_RESERVATION"), (0, "LANCE_IO_THREADS")];
 
 /// The first of LanceDB's variables in the environment whose value it would answer with a panic.
 pub(crate) fn invalid_variable() -> Option<(&'static str, usize)> {

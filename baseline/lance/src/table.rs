@@ -160,7 +160,8 @@ pub(crate) async fn delete(table: &Table, keys: &[(String, u128)]) -> lancedb::R
             condition.push_str(" OR ");
         }
         let kind = kind.replace('\'', "''");
-        write!(condition, "(key = X'{key:032x}' AND kind = '{kind}')").expect("writing to a string cannot fail");
+        write!(condition, "(key = X'{key:032x}' AND kind = '{kind}')")
+            .expect("writing to a string cannot fail");
     }
     Ok(table.delete(&condition).await?.num_deleted_rows)
 }

@@ -6,7 +6,10 @@ use anomaly_vectorizer::{Arguments, DIMENSIONS, Execution, Feature, FeatureClass
 /// A row in which every column differs from that of another `number`, with text that nobody would choose.
 pub(crate) fn hostile_row(number: u64) -> StoredRow {
     let features = (0..number % 7 + 1)
-        .map(|n| Feature { hash: u64::MAX - 10 * (number + 1) + n, class: FeatureClass::ALL[(number + n) as usize % 16] })
+        .map(|n| Feature {
+            hash: u64::MAX - 10 * (number + 1) + n,
+            class: FeatureClass::ALL[(number + n) as usize % 16],
+        })
         .collect();
     StoredRow {
         kind: "exec".into(),

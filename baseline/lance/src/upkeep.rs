@@ -118,7 +118,11 @@ mod tests {
         assert_eq!(schedule.due(&Upkeep { versions: 4, ..old }), None, "the last few stay");
         assert_eq!(schedule.due(&Upkeep { oldest: seconds(3599), ..old }), None);
         assert_eq!(schedule.due(&Upkeep { since: seconds(599), ..old }), None, "not more often than that");
-        assert_eq!(schedule.due(&Upkeep { versions: 129, ..REST }), Some(Due::Prune), "a predecessor's leavings");
+        assert_eq!(
+            schedule.due(&Upkeep { versions: 129, ..REST }),
+            Some(Due::Prune),
+            "a predecessor's leavings"
+        );
     }
 
     #[test]

@@ -32,8 +32,12 @@ use crate::{
 const ROWS_PER_COMMIT: usize = 8192;
 
 /// The pauses before a commit is tried again after a conflict, on top of LanceDB's own attempts.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(10), Duration::from_millis(50), Duration::from_millis(250), Duration::from_secs(1)];
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+];
 
 impl LanceStore {
     pub(crate) fn save_rows(
@@ -116,12 +120,13 @@ impl LanceStore {
         marker::check(&self.directory.root, identity.schema_version, &identity.space, &self.space())?;
         let folder = self.folder(name);
         let manifests = manifests::list(&folder)?;
-        let entry = self.tables.entry(name.to_owned()).or_insert_with(|| OpenTable::new(workload, &manifests));
+        let entry =
+            self.tables.entry(name.to_owned()).or_insert_with(|| OpenTable::new(workload, &manifests));
         entry.open(table, folder);
         if identity != self.identity(workload) {
-            let content = self.executor.run(async {
-                table::read(table::newest(&self.connection, name).await?.as_ref()).await
-            })??;
+            let content = self
+                .executor
+                .run(async { table::read(table::newest(&self.connection, name).await?.as_ref()).await })??;
             self.convert_table(name, content)?;
         }
         Ok(())
@@ -158,8 +163,10 @@ impl LanceStore {
         let table = self.executor.run(table::create(&self.connection, name, batches, replace))??;
         let folder = self.folder(name);
         let manifests = manifests::list(&folder)?;
-        let entry =
-            self.tables.entry(name.to_owned()).or_insert_with(|| OpenTable::new(&identity.workload, &manifests));
+        let entry = self
+            .tables
+            .entry(name.to_owned())
+            .or_insert_with(|| OpenTable::new(&identity.workload, &manifests));
         entry.open(table, folder);
         entry.committed(false);
         self.sync(name)
@@ -169,7 +176,8 @@ impl LanceStore {
     fn sync(&mut self, name: &str) -> Result<(), Fault> {
         let start = Instant::now();
         let Self { tables, on_sync, counters, .. } = self;
-        let synced = tables.get_mut(name).and_then(OpenTable::handle).ok_or_else(closed)?.tree.sync(on_sync)?;
+        let synced =
+            tables.get_mut(name).and_then(OpenTable::handle).ok_or_else(closed)?.tree.sync(on_sync)?;
         counters.synced.fetch_add(synced, Relaxed);
         counters.sync_took(start.elapsed().as_micros().try_into().unwrap_or(u64::MAX));
         Ok(())
@@ -206,14 +214,20 @@ impl LanceStore {
         self.sync(name)?;
         let manifests = manifests::list(&self.folder(name))?;
         let ages: Vec<_> = manifests.iter().map(|manifest| manifests::age(manifest.written)).collect();
-        let versions: HashSet<_> =
-            manifests.iter().rev().take(self.schedule.prunable(&ages)).map(|manifest| manifest.version).collect();
+        let versions: HashSet<_> = manifests
+            .iter()
+            .rev()
+            .take(self.schedule.prunable(&ages))
+            .map(|manifest| manifest.version)
+            .collect();
         if versions.is_empty() {
             return Ok(());
         }
         let stats = match self.retrying(name, async |table| table::prune(table, versions.clone()).await) {
             Err(fault) if fault.kind() == Kind::Other && self.set_unreadable_versions_aside(name)? > 0 => {
-                return Err(Fault::Other(format!("an old version could not be read and was moved aside ({fault})")));
+                return Err(Fault::Other(format!(
+                    "an old version could not be read and was moved aside ({fault})"
+                )));
             }
             stats => stats?,
         };

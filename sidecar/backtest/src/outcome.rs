@@ -241,7 +241,11 @@ impl Outcome {
         let allowed = (groups_a_day * self.days() as f64) as usize;
         let threshold = highest.get(allowed).copied();
         let found = |session: &Session| threshold.is_none_or(|threshold| session.highest > threshold);
-        AtBudget { groups_a_day, threshold: threshold.unwrap_or_default(), session_recall: self.recall(found) }
+        AtBudget {
+            groups_a_day,
+            threshold: threshold.unwrap_or_default(),
+            session_recall: self.recall(found),
+        }
     }
 
     /// What a threshold finds and costs; each execution's own where there is `None`.

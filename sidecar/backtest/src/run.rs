@@ -139,7 +139,8 @@ impl Backtest {
         let day = self.day_of(recorded);
         let workload = &recorded.observation.workload;
         let name = recorded.session.as_deref().unwrap_or_default();
-        let open = self.sessions.iter().position(|session| session.name == name && session.workload == *workload);
+        let open =
+            self.sessions.iter().position(|session| session.name == name && session.workload == *workload);
         let number = open.unwrap_or_else(|| {
             let engine = self.engine.copy_of(workload);
             let (workload, name) = (workload.clone(), name.to_owned());

@@ -12,21 +12,29 @@ use anomaly_vectorizer::scrub::Scrubber;
 use crate::{Backtest, Options, Outcome, Step};
 
 fn read(lines: &str) -> Vec<Recorded> {
-    let reader = Reader::new(BufReader::new(lines.as_bytes()), Scrubber::default()).expect("it is plain text");
+    let reader =
+        Reader::new(BufReader::new(lines.as_bytes()), Scrubber::default()).expect("it is plain text");
     reader.map(|line| line.expect("a line that can be read")).collect()
 }
 
 fn line(workload: &str, args: &str, more: &str) -> String {
     let name = args.split(' ').next().unwrap_or_default();
     let args = args.split(' ').map(|arg| format!("{arg:?}")).collect::<Vec<_>>().join(",");
-    format!("{{\"workload\":\"{workload}\",\"name\":\"{name}\",\"parent\":\"cron\",\"args\":[{args}]{more}}}\n")
+    format!(
+        "{{\"workload\":\"{workload}\",\"name\":\"{name}\",\"parent\":\"cron\",\"args\":[{args}]{more}}}\n"
+    )
 }
 
-const ROUTINE: &[&str] =
-    &["df -h /var", "curl -s http://127.0.0.1/health", "tar -czf /var/backups/etc.tgz /etc", "find /tmp -mtime +7"];
+const ROUTINE: &[&str] = &[
+    "df -h /var",
+    "curl -s http://127.0.0.1/health",
+    "tar -czf /var/backups/etc.tgz /etc",
+    "find /tmp -mtime +7",
+];
 
 fn baseline() -> Vec<Recorded> {
-    let days = (0..4).flat_map(|day| ROUTINE.iter().map(move |args| line("web", args, &format!(",\"day\":{day}"))));
+    let days =
+        (0..4).flat_map(|day| ROUTINE.iter().map(move |args| line("web", args, &format!(",\"day\":{day}"))));
     read(&days.collect::<String>())
 }
 

@@ -6,9 +6,9 @@ use anomaly_capture::recording::Recorded;
 
 /// One execution, ready to be scored.
 #[derive(Debug)]
-pub(super) struct Event {
+pub(crate) struct Event {
     /// The execution, and what a recording says about it beside.
-    pub(super) recorded: Recorded,
+    pub(crate) recorded: Recorded,
     /// The day of the baseline's calendar.
     pub(super) day: Day,
     pub(super) teach: Teach,

@@ -15,8 +15,6 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::Formatter;
 
-use super::event::Event;
-
 /// The keys in the order in which they are written.
 #[derive(Debug, Serialize)]
 struct Line<'a> {
@@ -74,9 +72,9 @@ struct Learning {
 }
 
 /// Writes one line.
-pub(super) fn write(out: &mut Vec<u8>, event: &Event, verdict: &Verdict) {
+pub(crate) fn write(out: &mut Vec<u8>, recorded: &Recorded, verdict: &Verdict) {
     let before = out.len();
-    let outcome = Line::new(event, verdict).serialize(&mut Serializer::with_formatter(&mut *out, Escaped));
+    let outcome = Line::new(recorded, verdict).serialize(&mut Serializer::with_formatter(&mut *out, Escaped));
     match outcome.and_then(|()| out.write_all(b"\n").map_err(serde_json::Error::io)) {
         Ok(()) => {}
         // Text, numbers and a vector of bytes: neither can fail. If it did, no half line may stay.
@@ -104,8 +102,7 @@ impl Formatter for Escaped {
 }
 
 impl<'a> Line<'a> {
-    fn new(event: &'a Event, verdict: &'a Verdict) -> Self {
-        let Event { recorded, day: _, teach: _ } = event;
+    fn new(recorded: &'a Recorded, verdict: &'a Verdict) -> Self {
         let Recorded { observation, day, phase, label, session, split } = recorded;
         let execution = &observation.execution;
         let Verdict {

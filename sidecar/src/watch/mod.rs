@@ -6,18 +6,18 @@
 
 mod baseline;
 mod clock;
-mod event;
-mod json;
+pub(crate) mod event;
+pub(crate) mod json;
 mod lines;
 mod live;
 mod output;
 mod progress;
 mod recorder;
 mod repeats;
-mod replay;
+pub(crate) mod replay;
 mod resolve;
 mod session;
-mod source;
+pub(crate) mod source;
 mod summary;
 
 use std::time::{Duration, Instant};

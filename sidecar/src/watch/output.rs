@@ -71,7 +71,7 @@ impl Output {
     /// Takes an execution and what is to be said about it.
     pub(super) fn execution(&mut self, event: &Event, verdict: &Verdict) {
         match &mut self.form {
-            Form::Json => json::write(&mut self.gathered, event, verdict),
+            Form::Json => json::write(&mut self.gathered, &event.recorded, verdict),
             Form::Lines(lines) => lines.execution(&mut self.gathered, event, verdict),
         }
     }

@@ -41,7 +41,7 @@ struct Input {
 type Item = Result<Recorded, (Arc<str>, RecordingError)>;
 
 /// Recordings being replayed, one after the other.
-pub(super) struct Replay {
+pub(crate) struct Replay {
     items: Receiver<Item>,
     read: Arc<AtomicU64>,
     /// The size of all files, where it is known.
@@ -60,7 +60,7 @@ impl Replay {
     ///
     /// # Errors
     /// Where one cannot be opened, standard input is named twice, or `workload` has placeholders.
-    pub(super) fn open(paths: &[PathBuf], workload: Option<&Template>) -> Result<Self, Failure> {
+    pub(crate) fn open(paths: &[PathBuf], workload: Option<&Template>) -> Result<Self, Failure> {
         let workload = workload.map(ToString::to_string);
         if workload.as_ref().is_some_and(|name| name.contains('{')) {
             return Err(Failure::new(
@@ -90,7 +90,7 @@ impl Replay {
     }
 
     /// The next line that is an execution.
-    pub(super) fn next(&mut self, patience: Duration) -> Next {
+    pub(crate) fn next(&mut self, patience: Duration) -> Next {
         match self.items.recv_timeout(patience) {
             Ok(Ok(recorded)) => Next::Event(self.event(recorded)),
             Ok(Err((name, error))) => {
@@ -152,17 +152,17 @@ impl Replay {
     }
 
     /// What there is to say.
-    pub(super) fn notices(&mut self) -> Vec<String> {
+    pub(crate) fn notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices)
     }
 
     /// Bytes read so far, and of how many.
-    pub(super) fn bytes_read(&self) -> Option<(u64, u64)> {
+    pub(crate) fn bytes_read(&self) -> Option<(u64, u64)> {
         self.total.map(|total| (self.read.load(Relaxed), total))
     }
 
     /// Lines that were passed over.
-    pub(super) fn bad_lines(&self) -> u64 {
+    pub(crate) fn bad_lines(&self) -> u64 {
         self.bad_lines
     }
 }

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 
 /// What a source has next.
 #[expect(clippy::large_enum_variant, reason = "made once per execution and taken apart at once, never kept")]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// An execution.
     Event(Event),
     /// Nothing at the moment, or nothing worth scoring.

@@ -27,11 +27,14 @@ impl Embedder for TestEmbedder {
     fn embed(&self, execution: &Execution, embedding: &mut Embedding) {
         let text = format!("{} {} {:?}", self.version, execution.name, execution.arguments);
         // FNV-1a, 128 bits.
-        let fnv = |hash: u128, byte: u8| (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b);
+        let fnv =
+            |hash: u128, byte: u8| (hash ^ u128::from(byte)).wrapping_mul(0x0100_0000_0000_0000_0000_013b);
         embedding.key = text.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d, fnv);
         let hash = embedding.key as u64;
         embedding.features.clear();
-        embedding.features.extend((0..8).map(|n| Feature { hash: hash.wrapping_mul(n + 1), class: FeatureClass::Word }));
+        embedding
+            .features
+            .extend((0..8).map(|n| Feature { hash: hash.wrapping_mul(n + 1), class: FeatureClass::Word }));
         embedding.features.sort_unstable();
         embedding.vector = std::array::from_fn(|n| ((hash >> (n % 48)) & 0xff) as f32 / 256.0);
     }
@@ -58,7 +61,11 @@ pub(crate) fn row(number: u64) -> StoredRow {
         parent: "sh".into(),
         grandparent: "systemd".into(),
         uid: 1000,
-        arguments: Arguments::new([format!("/usr/bin/tool-{}", number % 50), "--job".into(), format!("job-{number}")]),
+        arguments: Arguments::new([
+            format!("/usr/bin/tool-{}", number % 50),
+            "--job".into(),
+            format!("job-{number}"),
+        ]),
     };
     let mut embedding = Embedding::default();
     SHAPES.embed(&execution, &mut embedding);

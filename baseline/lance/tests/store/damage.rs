@@ -62,10 +62,17 @@ fn a_damaged_newest_manifest_gives_way_to_the_one_before() {
         assert!(jobs(&loaded, "host").into_keys().eq(0..90), "{name}: all but the last save");
         assert_eq!(jobs(&loaded, "nginx").len(), 5, "{name}");
         assert_eq!(notices.len(), 1, "{name}: {notices:?}");
-        assert!(notices[0].starts_with("workload host: the newest of its table is damaged ("), "{}", notices[0]);
+        assert!(
+            notices[0].starts_with("workload host: the newest of its table is damaged ("),
+            "{}",
+            notices[0]
+        );
         let kept = contents(&directory.path().join("quarantine"));
         assert!(kept.values().any(|content| *content == damaged), "{name}: moved, not deleted");
-        assert!(kept.keys().any(|path| path.extension().is_some_and(|e| e == "lance")), "{name}: with its rows");
+        assert!(
+            kept.keys().any(|path| path.extension().is_some_and(|e| e == "lance")),
+            "{name}: with its rows"
+        );
         goes_on(directory.path());
     }
 }
@@ -131,7 +138,10 @@ fn what_is_beside_a_damaged_data_file_is_kept() {
     let (loaded, notices) = reload(directory.path());
     assert!(jobs(&loaded, "host").into_keys().eq(10..100), "all but the first save");
     assert_eq!(loaded["host"].0.executions, 9, "the record is in the newest file");
-    assert!(notices[0].contains("90 rows of it could be read; 0 rows and 1 parts of it could not"), "{notices:?}");
+    assert!(
+        notices[0].contains("90 rows of it could be read; 0 rows and 1 parts of it could not"),
+        "{notices:?}"
+    );
     assert!(quarantined(directory.path()) > 0);
     goes_on(directory.path());
 }
@@ -171,7 +181,14 @@ fn whatever_is_damaged_the_store_opens_and_no_row_is_false() {
     for round in 0..ROUNDS {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("database");
-        assert!(std::process::Command::new("cp").arg("-r").args([original.path(), &path]).status().unwrap().success());
+        assert!(
+            std::process::Command::new("cp")
+                .arg("-r")
+                .args([original.path(), &path])
+                .status()
+                .unwrap()
+                .success()
+        );
         let files = contents(&table(&path, "host"));
         for _ in 0..=next(3) {
             let (file, content) = files.iter().nth(next(files.len())).unwrap();

@@ -50,7 +50,10 @@ fn what_is_made_is_private() {
     }
     fs::set_permissions(path.join("tables"), fs::Permissions::from_mode(0o755)).unwrap();
     let (_, notices) = try_load(&mut open(&path)).unwrap();
-    assert!(notices[0].ends_with("(mode 755), and command lines are in it; run chmod 700 on it"), "{notices:?}");
+    assert!(
+        notices[0].ends_with("(mode 755), and command lines are in it; run chmod 700 on it"),
+        "{notices:?}"
+    );
 }
 
 #[test]
@@ -99,7 +102,10 @@ fn a_read_only_directory_is_read() {
     assert_eq!(reader.access(), Access::Reader);
     let (loaded, notices) = try_load(&mut reader).unwrap();
     assert_eq!(loaded["host"].1.len(), 3);
-    assert!(notices[0].ends_with("is not written, nothing is learned: Read-only file system (os error 30)"), "{notices:?}");
+    assert!(
+        notices[0].ends_with("is not written, nothing is learned: Read-only file system (os error 30)"),
+        "{notices:?}"
+    );
     let said = reader.save("host", &record(2), &rows(0..4)).unwrap_err().to_string();
     assert_eq!(said, "saving of workload host failed: this process may not write the database");
     std::thread::sleep(std::time::Duration::from_millis(1100));
@@ -185,7 +191,9 @@ fn say_why_not() {
 #[test]
 fn a_variable_that_lancedb_would_panic_at_is_refused() {
     let directory = tempfile::tempdir().unwrap();
-    for (variable, value) in [("LANCE_CPU_THREADS", "0"), ("LANCE_CPU_THREADS", "many"), ("LANCE_IO_THREADS", "-1")] {
+    for (variable, value) in
+        [("LANCE_CPU_THREADS", "0"), ("LANCE_CPU_THREADS", "many"), ("LANCE_IO_THREADS", "-1")]
+    {
         let output = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "directory::say_why_not", "--nocapture"])
             .env(WHY_NOT, directory.path())
@@ -193,7 +201,10 @@ fn a_variable_that_lancedb_would_panic_at_is_refused() {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(said.contains(&format!("environment variable {variable} is no number of at least")), "{said}");
+        assert!(
+            said.contains(&format!("environment variable {variable} is no number of at least")),
+            "{said}"
+        );
         assert!(said.contains("correct it or leave it out"), "{said}");
     }
     assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0, "nothing was written");

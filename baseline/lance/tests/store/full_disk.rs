@@ -15,7 +15,9 @@ fn a_full_disk_fails_saves_with_one_sentence_and_loses_nothing() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let Some(mount) = Mount::new(&["-t", "tmpfs", "-o", "size=3m", "none"], directory.path(), WHAT) else { return };
+    let Some(mount) = Mount::new(&["-t", "tmpfs", "-o", "size=3m", "none"], directory.path(), WHAT) else {
+        return;
+    };
     let path = mount.0.join("database");
     let mut store = open(&path);
     let mut saved = 0;

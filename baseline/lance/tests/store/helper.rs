@@ -123,7 +123,9 @@ impl Expected {
                 found => lost.push(format!("row {job}: count {found:?} instead of {count}")),
             }
         }
-        lost.extend(self.gone.iter().filter(|job| jobs.contains_key(job)).map(|job| format!("row {job} is back")));
+        lost.extend(
+            self.gone.iter().filter(|job| jobs.contains_key(job)).map(|job| format!("row {job} is back")),
+        );
         let executions = loaded.get("host").map(|(record, _)| record.executions);
         if executions < self.last {
             lost.push(format!("record of batch {executions:?} instead of {:?}", self.last));
@@ -199,7 +201,8 @@ fn bare(path: &Path, from: u64) {
             let numbers = Arc::new(UInt64Array::from(vec![number])) as _;
             RecordBatch::try_from_iter([("number", numbers)]).expect("one column")
         };
-        let connection = lancedb::connect(path.to_str().expect("a path")).execute().await.expect("it connects");
+        let connection =
+            lancedb::connect(path.to_str().expect("a path")).execute().await.expect("it connects");
         let table = connection.create_table("bare", batch(from)).execute().await.expect("it is made");
         acknowledge(from);
         for number in from + 1.. {

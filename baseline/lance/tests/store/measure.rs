@@ -38,9 +38,13 @@ fn cost<T>(act: impl FnOnce() -> T) -> (T, Duration, Duration) {
 
 /// Median and longest of twenty.
 fn twenty(what: &str, mut act: impl FnMut(u64)) {
-    let mut times: Vec<_> = (0..20).map(|round| cost(|| act(round))).map(|(_, wall, cpu)| (wall, cpu)).collect();
+    let mut times: Vec<_> =
+        (0..20).map(|round| cost(|| act(round))).map(|(_, wall, cpu)| (wall, cpu)).collect();
     times.sort();
-    println!("{what}: median {:?} ({:?} of a processor), longest {:?}", times[10].0, times[10].1, times[19].0);
+    println!(
+        "{what}: median {:?} ({:?} of a processor), longest {:?}",
+        times[10].0, times[10].1, times[19].0
+    );
 }
 
 #[test]

@@ -67,7 +67,8 @@ fn what_was_synced_is_enough() {
     let path = directory.path().join("database");
     let disk = Arc::new(Mutex::new(Disk::default()));
     let mut options = options(&path);
-    options.schedule = Schedule { commits: 7, keep_for: Duration::ZERO, least_versions: 2, ..Schedule::default() };
+    options.schedule =
+        Schedule { commits: 7, keep_for: Duration::ZERO, least_versions: 2, ..Schedule::default() };
     let mut store = LanceStore::open(options).unwrap();
     // Opening the database synced these before anybody could be told.
     disk.lock().unwrap().synced(store.path());
@@ -130,7 +131,8 @@ impl Image {
 /// has, because an ioctl is unsafe in Rust.
 fn cut_power(mount_point: &Path) -> bool {
     // EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32); 2 is EXT4_GOING_FLAGS_NOLOGFLUSH.
-    let script = r#"open(my $f, "<", $ARGV[0]) or die $!; my $v = pack("I", 2); ioctl($f, 0x8004587d, $v) or die $!"#;
+    let script =
+        r#"open(my $f, "<", $ARGV[0]) or die $!; my $v = pack("I", 2); ioctl($f, 0x8004587d, $v) or die $!"#;
     match Command::new("perl").args(["-e", script]).arg(mount_point).output() {
         Ok(output) if output.status.success() => true,
         other => {

@@ -103,7 +103,8 @@ fn deleted_rows_are_gone_and_leave_the_disk() {
     rows[7].execution.arguments = Arguments::new(["", "", "job-7", "the-needle"]);
     rows[8].kind = "op'en".into();
     store.save("host", &record(1), &rows).unwrap();
-    let found = || contents(&table(directory.path(), "host")).values().any(|file| contains(file, b"the-needle"));
+    let found =
+        || contents(&table(directory.path(), "host")).values().any(|file| contains(file, b"the-needle"));
     assert!(found(), "the test can find what is on the disk");
 
     // Of every three rows one; and a key under another kind, which is another row.
@@ -159,7 +160,8 @@ fn more_tables_than_stay_open_work_alike() {
 #[test]
 fn a_directory_of_any_name_will_do() {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["db", "with space", "100%25", "a#b?c=d&e", "~", "é\u{202e}", "s3:", "$HOME", "back\\slash"] {
+    for name in ["db", "with space", "100%25", "a#b?c=d&e", "~", "é\u{202e}", "s3:", "$HOME", "back\\slash"]
+    {
         let path = directory.path().join(name);
         let mut store = open(&path);
         store.save("host", &record(1), &rows(0..3)).unwrap();

@@ -25,7 +25,9 @@ fn single_saves_do_not_pile_up() {
         }
     }
     let (files, bytes) = size(directory.path());
-    println!("300 saves of one row: {files} files, {bytes} bytes; at most {most_files} files, {most_bytes} bytes");
+    println!(
+        "300 saves of one row: {files} files, {bytes} bytes; at most {most_files} files, {most_bytes} bytes"
+    );
     // A version is a manifest, a transaction, a data file and a deletion file; compaction adds two versions.
     assert!(most_files < 4 * (2 * 32 + 8) + 40, "{most_files} files");
     assert!(most_files <= half + 8, "{most_files} files after 300 saves, {half} after 150");
@@ -53,7 +55,8 @@ fn a_table_at_rest_shrinks_to_its_last_versions() {
 fn a_damaged_old_version_does_not_stop_pruning_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let mut options = options(directory.path());
-    options.schedule = Schedule { commits: 5, keep_for: Duration::ZERO, least_versions: 1, ..Schedule::default() };
+    options.schedule =
+        Schedule { commits: 5, keep_for: Duration::ZERO, least_versions: 1, ..Schedule::default() };
     let mut store = LanceStore::open(options).unwrap();
     for number in 0..5 {
         store.save("host", &record(number), &[row(number)]).unwrap();
@@ -65,7 +68,8 @@ fn a_damaged_old_version_does_not_stop_pruning_for_ever() {
     assert!(!old.exists());
     drop(store);
     let mut options = crate::common::options(directory.path());
-    options.schedule = Schedule { commits: 1, keep_for: Duration::ZERO, least_versions: 1, ..Schedule::default() };
+    options.schedule =
+        Schedule { commits: 1, keep_for: Duration::ZERO, least_versions: 1, ..Schedule::default() };
     let mut store = LanceStore::open(options).unwrap();
     load(&mut store);
     store.save("host", &record(5), &[row(5)]).unwrap();

@@ -39,7 +39,10 @@ fn an_older_feature_version_is_computed_anew_and_the_older_release_then_refuses(
     for row in rows.values() {
         let mut embedding = Embedding::default();
         NEWER.embed(&row.execution, &mut embedding);
-        assert_eq!((row.key, &row.features, &row.vector[..]), (embedding.key, &embedding.features, &embedding.vector[..]));
+        assert_eq!(
+            (row.key, &row.features, &row.vector[..]),
+            (embedding.key, &embedding.features, &embedding.vector[..])
+        );
     }
     assert_eq!(jobs(&loaded, "host").values().sum::<u64>(), 50 * 51 / 2, "counts are kept");
     let mut row = rows.values().next().unwrap().clone();
@@ -69,7 +72,14 @@ fn a_conversion_that_was_interrupted_goes_on() {
     drop(store);
     // One workload's table from before, as if the conversion had ended after the others.
     let kept = directory.path().join("quarantine-by-hand");
-    assert!(std::process::Command::new("cp").arg("-r").args([table(directory.path(), "b"), kept.clone()]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("cp")
+            .arg("-r")
+            .args([table(directory.path(), "b"), kept.clone()])
+            .status()
+            .unwrap()
+            .success()
+    );
     try_load(&mut newer(directory.path()).unwrap()).unwrap();
     fs::remove_dir_all(table(directory.path(), "b")).unwrap();
     fs::rename(kept, table(directory.path(), "b")).unwrap();
@@ -88,7 +98,10 @@ fn a_newer_table_in_an_older_database_is_refused() {
     let before = contents(old.path());
     let mut store = open(old.path());
     let error = try_load(&mut store).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { what: "feature version", found: 2, known: 1, .. }), "{error}");
+    assert!(
+        matches!(error, StoreError::Newer { what: "feature version", found: 2, known: 1, .. }),
+        "{error}"
+    );
     let error = store.save("b", &record(1), &rows(0..3)).unwrap_err();
     assert!(matches!(error, StoreError::Newer { .. }), "{error}");
     drop(store);
@@ -104,7 +117,8 @@ fn another_scheme_is_refused() {
     open(directory.path()).save("a", &record(1), &rows(0..3)).unwrap();
     let before = contents(directory.path());
     let article = TestEmbedder { scheme: "article", version: 1 };
-    let error = LanceStore::open(StoreOptions { embedder: Arc::new(article), ..options(directory.path()) }).err();
+    let error =
+        LanceStore::open(StoreOptions { embedder: Arc::new(article), ..options(directory.path()) }).err();
     let said = "it was learned with the features `test` and not `article`; configure those, or choose another directory";
     assert!(error.unwrap().to_string().ends_with(said));
     assert_eq!(contents(directory.path()), before);
