@@ -7,11 +7,11 @@
 //! - it never syncs: a commit's files and folders are synced before [`save`](anomaly_baseline::Store::save) returns
 //!   and before anything old is pruned ([`durable`]);
 //! - it opens the newest version of a table or nothing: a damaged one is moved aside, never deleted, and what older
-//!   versions and undamaged parts have is used ([`load`], [`manifests`]);
+//!   versions and undamaged parts have is used ([`load`], [`recover`]);
 //! - it has no checksums: every row carries one ([`checksum`]);
 //! - it keeps what was deleted and every version: tables are compacted and pruned by number of commits ([`upkeep`]);
 //! - it lets anybody write: one process holds the lock, others read and take over ([`directory`]);
-//! - it takes as many threads as there are cores: here it runs on the caller's, with at most three beside ([`runtime`]).
+//! - it takes as many threads as there are cores: here it runs on the caller's, with at most four beside ([`runtime`]).
 
 mod cause;
 mod checksum;
@@ -25,6 +25,7 @@ mod marker;
 mod names;
 mod open_table;
 mod record;
+mod recover;
 mod rows;
 mod runtime;
 mod schema;

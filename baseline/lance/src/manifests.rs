@@ -5,7 +5,8 @@
 //! counted down from the largest number, so that a listing has the newest first.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -72,7 +73,22 @@ pub(crate) fn set_aside(
     for manifest in damaged {
         fs::rename(&manifest.path, quarantine.join(manifest.path.file_name().unwrap_or_default()))?;
     }
-    Ok(())
+    File::open(quarantine)?.sync_all()
+}
+
+/// Links every file below `folder` into a like tree below `target`, which exists.
+pub(crate) fn link_all(folder: &Path, target: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let link = target.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            fs::create_dir(&link)?;
+            link_all(&entry.path(), &link)?;
+        } else {
+            fs::hard_link(entry.path(), link)?;
+        }
+    }
+    File::open(target)?.sync_all()
 }
 
 /// Removes files that a killed writer left half-written: LanceDB gives them names of their own until they are whole.

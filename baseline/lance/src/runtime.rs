@@ -146,6 +146,13 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_run_in_another_process() {
+        let mut executor = Executor::new().unwrap();
+        executor.process = 0;
+        assert!(matches!(executor.run(async { 7 }), Err(RunError::Forked)));
+    }
+
+    #[test]
     fn the_pool_is_one_thread_and_the_affinity_is_as_before() {
         let before = sched_getaffinity(None).unwrap();
         let executor = Executor::new().unwrap();

@@ -256,7 +256,9 @@ impl Store for LanceStore {
 
     /// Compacts or prunes the one table that is most in need of it, if any is.
     fn maintain(&mut self) -> Result<(), StoreError> {
-        let Some((name, workload, due)) = self.most_due() else { return Ok(()) };
+        let Some((name, workload, due)) = self.most_due().filter(|_| self.directory.is_writer()) else {
+            return Ok(());
+        };
         let result = self.write("compacting", &workload, |store, _| store.keep_up(&name, &workload, due));
         if result.is_err() {
             self.counters.failed_compactions.fetch_add(1, Relaxed);

@@ -247,7 +247,8 @@ impl LanceStore {
     ) -> Result<T, Fault> {
         let Self { executor, tables, counters, .. } = self;
         let Handle { table, .. } = tables.get_mut(name).and_then(OpenTable::handle).ok_or_else(closed)?;
-        Ok(executor.run(with_retries(counters, table, async || operation(table).await))??)
+        let refresh = async || table.checkout_latest().await;
+        Ok(executor.run(with_retries(counters, refresh, async || operation(table).await))??)
     }
 
     fn table(&mut self, name: &str) -> Result<&mut OpenTable, Fault> {
@@ -255,9 +256,10 @@ impl LanceStore {
     }
 }
 
+/// Tries an operation again after a conflict, a little later each time and not for ever.
 async fn with_retries<T>(
     counters: &Counters,
-    table: &Table,
+    refresh: impl AsyncFn() -> lancedb::Result<()>,
     mut operation: impl AsyncFnMut() -> lancedb::Result<T>,
 ) -> lancedb::Result<T> {
     for pause in PAUSES {
@@ -265,7 +267,7 @@ async fn with_retries<T>(
             Err(error) if cause::kind(&error) == Kind::Conflict => {
                 counters.commit_retries.fetch_add(1, Relaxed);
                 tokio::time::sleep(pause).await;
-                table.checkout_latest().await?;
+                refresh().await?;
             }
             result => return result,
         }
@@ -307,4 +309,54 @@ fn record_carrier() -> StoredRow {
 
 fn closed() -> Fault {
     Fault::Other("its table is not open".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Executor;
+
+    fn conflict() -> lancedb::Error {
+        lance::Error::retryable_commit_conflict_source(7, "somebody was faster".into()).into()
+    }
+
+    fn attempts(succeeds_after: usize) -> (lancedb::Result<usize>, usize, u64) {
+        let counters = Counters::default();
+        let mut attempts = 0;
+        let mut refreshed = std::cell::Cell::new(0);
+        let result = Executor::new().unwrap().run(with_retries(
+            &counters,
+            async || {
+                refreshed.set(refreshed.get() + 1);
+                Ok(())
+            },
+            async || {
+                attempts += 1;
+                if attempts > succeeds_after { Ok(attempts) } else { Err(conflict()) }
+            },
+        ));
+        (result.unwrap(), *refreshed.get_mut(), counters.commit_retries.into_inner())
+    }
+
+    #[test]
+    fn a_conflict_is_tried_again_and_counted_and_not_for_ever() {
+        assert!(matches!(attempts(0), (Ok(1), 0, 0)));
+        assert!(matches!(attempts(2), (Ok(3), 2, 2)));
+        let (result, refreshed, counted) = attempts(usize::MAX);
+        assert_eq!(cause::kind(&result.unwrap_err()), Kind::Conflict);
+        assert_eq!((refreshed, counted), (PAUSES.len(), PAUSES.len() as u64));
+    }
+
+    #[test]
+    fn another_error_is_not_tried_again() {
+        let counters = Counters::default();
+        let mut attempts = 0;
+        let refresh = async || Ok(());
+        let result = Executor::new().unwrap().run(with_retries(&counters, refresh, async || {
+            attempts += 1;
+            Err::<(), _>(lancedb::Error::Runtime { message: "no".into() })
+        }));
+        assert!(result.unwrap().is_err());
+        assert_eq!(attempts, 1);
+    }
 }

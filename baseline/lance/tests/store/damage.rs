@@ -165,7 +165,7 @@ fn rows_that_only_the_newest_version_has_and_rows_that_only_an_older_one_has_are
 
 #[test]
 fn whatever_is_damaged_the_store_opens_and_no_row_is_false() {
-    const ROUNDS: u64 = 60;
+    const ROUNDS: u64 = 40;
     let (mut kept, mut said) = (0, 0);
     let original = tempfile::tempdir().unwrap();
     database(original.path());

@@ -9,7 +9,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{Arc, mpsc::Receiver},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -41,6 +41,8 @@ pub(crate) enum Role {
 /// A running writer.
 pub(crate) struct Writer {
     child: Child,
+    /// Hears of every acknowledgement.
+    progress: Receiver<()>,
     acknowledged: JoinHandle<Vec<u64>>,
 }
 
@@ -57,19 +59,27 @@ impl Writer {
             .spawn()
             .expect("it starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
-        let (started, wait) = std::sync::mpsc::channel();
+        let (tell, progress) = std::sync::mpsc::channel();
         let acknowledged = thread::spawn(move || {
             let mut acknowledged = Vec::new();
             for line in output.lines().map_while(Result::ok) {
                 if let Some(number) = line.strip_prefix("ack ") {
                     acknowledged.push(number.parse().expect("a number"));
-                    let _ = started.send(());
+                    let _ = tell.send(());
                 }
             }
             acknowledged
         });
-        wait.recv_timeout(Duration::from_secs(60)).expect("the writer acknowledges its first batch");
-        Self { child, acknowledged }
+        let writer = Self { child, progress, acknowledged };
+        writer.wait_for(1);
+        writer
+    }
+
+    /// Waits for so many further acknowledgements.
+    pub(crate) fn wait_for(&self, acknowledgements: u64) {
+        for _ in 0..acknowledgements {
+            self.progress.recv_timeout(Duration::from_secs(60)).expect("the writer goes on");
+        }
     }
 
     /// SIGKILL. Returns the batches that were acknowledged.

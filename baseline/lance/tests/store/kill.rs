@@ -18,7 +18,8 @@ fn nothing_that_was_acknowledged_is_lost_by_a_kill() {
     for kill in 0..KILLS {
         // Numbers far from those before: what was written and not acknowledged is not written again.
         let writer = Writer::start(Role::Store, &path, kill * 10_000);
-        thread::sleep(Duration::from_millis(kill * 79 % 700));
+        writer.wait_for(kill % 7);
+        thread::sleep(Duration::from_millis(kill * 79 % 150));
         expected.add(&writer.kill());
         let (loaded, said) = try_load(&mut open(&path)).expect("it opens after every kill");
         assert_eq!(expected.lost(&loaded), [""; 0], "kill {kill}");

@@ -152,7 +152,8 @@ fn nothing_that_was_acknowledged_is_lost_by_a_power_cut() {
     let mut repaired = 0;
     for cut in 0..CUTS {
         let writer = Writer::start(Role::Store, &path, cut * 10_000);
-        thread::sleep(Duration::from_millis(cut * 79 % 700));
+        writer.wait_for(cut % 7);
+        thread::sleep(Duration::from_millis(cut * 79 % 150));
         if !cut_power(&image.mount_point) {
             writer.kill();
             return;
@@ -181,7 +182,7 @@ fn without_the_store_a_power_cut_loses_what_was_acknowledged() {
         let Some(mount) = image.mount() else { return };
         let path = image.mount_point.join(format!("bare-{cut}"));
         let writer = Writer::start(Role::Bare, &path, 0);
-        thread::sleep(Duration::from_millis(300));
+        writer.wait_for(20);
         if !cut_power(&image.mount_point) {
             writer.kill();
             return;
