@@ -4,7 +4,7 @@ use crate::{
     FeatureClass,
     hashed::{
         collect::{Collector, Words},
-        shape::Shapes,
+        shape::{self, Shapes},
     },
 };
 
@@ -58,7 +58,9 @@ pub(super) fn write<W: Words>(out: &mut Collector<'_, W>, shapes: Shapes<'_>, pa
         shape_of(out, parent);
         out.close();
     }
-    if let Some(extension) = extension(basename) {
+    if let Some(extension) =
+        extension(basename).filter(|name| !is_temporary || !shape::is_temporary(&name.as_bytes()[1..]))
+    {
         out.feature(FeatureClass::Extension, extension);
     }
     token
@@ -70,6 +72,7 @@ pub(super) fn extension(basename: &str) -> Option<&str> {
     let (extension, letters) = (&basename[dot..], &basename.as_bytes()[dot + 1..]);
     let fits = (1..=MAX_EXTENSION).contains(&letters.len())
         && letters.iter().all(u8::is_ascii_alphanumeric)
-        && letters[0].is_ascii_alphabetic();
+        && letters[0].is_ascii_alphabetic()
+        && !shape::is_random(letters);
     fits.then_some(extension)
 }

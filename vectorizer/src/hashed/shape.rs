@@ -186,8 +186,8 @@ impl Count {
 }
 
 /// Whether a component was counted up or drawn at random.
-fn is_random(component: &[u8]) -> bool {
-    if component.iter().all(u8::is_ascii_digit) {
+pub(super) fn is_random(component: &[u8]) -> bool {
+    if component.iter().all(u8::is_ascii_digit) || is_measure(component) {
         return true;
     }
     if component.len() < 6 {
@@ -204,8 +204,19 @@ fn is_random(component: &[u8]) -> bool {
         || (mixed && count.changes >= 3)
 }
 
+/// Whether a component is a number with units, a size or part of a time: `64k`, `200x200`, `21T10`. One digit in front
+/// is too little (`7z`, `2to3`).
+fn is_measure(component: &[u8]) -> bool {
+    let mut letters = 0;
+    component.first_chunk::<2>().is_some_and(|two| two.iter().all(u8::is_ascii_digit))
+        && component.iter().all(|byte| {
+            letters = if byte.is_ascii_digit() { 0 } else { letters + 1 };
+            letters <= 1 && byte.is_ascii_alphanumeric()
+        })
+}
+
 /// Whether a name in a folder for temporary files is one that `mktemp` and its kin make.
-fn is_temporary(component: &[u8]) -> bool {
+pub(super) fn is_temporary(component: &[u8]) -> bool {
     /// Prefixes of well-known makers with the length of what they append.
     const MAKERS: [(&[u8], usize); 3] = [(b"php", 6), (b"tmp", 8), (b"cc", 6)];
     let made = |(prefix, drawn): &(&[u8], usize)| {
@@ -287,6 +298,9 @@ mod tests {
             ("svc.1on2k13pqpt4lpnqy8yfuj7no.1rltgwp2x.rcgu.o", "svc.#.rcgu.o"),
             ("1.2.3.4", "#"),
             ("1--2", "#--#"),
+            ("64k", "#"),
+            ("200x200", "#"),
+            ("2026-11-21T10:11:12Z", "#"),
             ("٣٤", "٣٤"),
         ] {
             assert_eq!(shape(text), expected, "{text}");
@@ -306,6 +320,9 @@ mod tests {
             "md5",
             "liblto_plugin.so",
             "mp4",
+            "7z",
+            "2to3",
+            "32bit",
             "i386",
             "amd64",
             "T-shirt",
