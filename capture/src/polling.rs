@@ -170,8 +170,9 @@ mod tests {
 
     /// A process with these flags, this start and its stack there.
     fn stat(name: &str, flags: u64, start: u64, stack: u64) -> Stat {
-        let line =
-            format!("9 ({name}) S 1 9 9 0 9 {flags} 0 0 0 0 0 0 0 0 0 0 0 0 {start} 0 0 0 4096 2 {stack} 0 0");
+        let line = format!(
+            "9 ({name}) S 1 9 9 0 9 {flags} 0 0 0 0 0 0 0 0 0 0 0 0 {start} 0 0 0 4096 2 {stack} 0 0"
+        );
         Stat::parse(line.as_bytes()).expect("a stat line")
     }
 
