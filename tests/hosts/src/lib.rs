@@ -8,5 +8,10 @@
 //!
 //! Nothing here links the plugin or its database: it is driven from outside, as a host does.
 
+pub mod falco;
+pub mod library;
+pub mod rules;
 pub mod scap;
+pub mod sidekick;
+pub mod story;
 pub mod sysdig;

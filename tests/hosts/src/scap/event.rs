@@ -4,6 +4,8 @@ use super::block::Bytes;
 
 /// Event block whose header says how many parameters follow.
 const EVENT_BLOCK: u32 = 0x216;
+/// The same for events whose parameters may be longer than 64 KiB.
+const LARGE_EVENT_BLOCK: u32 = 0x221;
 /// Time, thread, length, type, number of parameters.
 const HEADER: usize = 8 + 8 + 4 + 2 + 4;
 
@@ -19,6 +21,7 @@ pub(super) enum EventType {
     Openat = 307,
     Execveat = 331,
     Dup2 = 363,
+    Injected = 402,
 }
 
 /// The parameters of one event, in the order of the schema.
@@ -57,22 +60,23 @@ impl Parameters {
         self.push(value)
     }
 
-    /// The event as a block. A parameter is cut where the two bytes of its length cannot say more.
+    /// The event as a block. A parameter is cut where its length cannot say more: two bytes, or four in large events.
     pub(super) fn block(&self, event: EventType, time: u64, tid: u32) -> Vec<u8> {
-        let longest = usize::from(u16::MAX);
+        let is_large = matches!(event, EventType::Injected);
+        let (size, longest) = if is_large { (4, u32::MAX as usize) } else { (2, u16::MAX.into()) };
         let values = || self.0.iter().map(|value| &value[..value.len().min(longest)]);
-        let length = HEADER + values().map(|value| value.len() + size_of::<u16>()).sum::<usize>();
+        let length = HEADER + values().map(|value| value.len() + size).sum::<usize>();
         let mut content = Bytes::default();
         content.u16(0); // processor
         content.u64(time).u64(u64::from(tid));
-        content.u32(u32::try_from(length).expect("a few dozen parameters of 64 KiB")).u16(event as u16);
+        content.u32(u32::try_from(length).expect("a few dozen parameters")).u16(event as u16);
         content.u32(u32::try_from(self.0.len()).expect("a few dozen parameters"));
         for value in values() {
-            content.u16(u16::try_from(value.len()).expect("cut above"));
+            content.raw(&value.len().to_le_bytes()[..size]);
         }
         for value in values() {
             content.raw(value);
         }
-        content.into_block(EVENT_BLOCK)
+        content.into_block(if is_large { LARGE_EVENT_BLOCK } else { EVENT_BLOCK })
     }
 }

@@ -108,7 +108,9 @@ impl Capture {
             let mut parameters = Parameters::default();
             self.start_of(&mut parameters, task, result);
             parameters.bytes(&task.cgroups()).u32(flags).u32(task.uid).u32(task.uid);
-            parameters.i64(i64::from(task.tid)).i64(i64::from(task.pid)).u64(0);
+            let in_namespace = flags & task::CHILD_IN_NAMESPACE != 0 && result == 0;
+            let (vtid, vpid) = if in_namespace { (7, 7) } else { (task.tid, task.pid) };
+            parameters.i64(i64::from(vtid)).i64(i64::from(vpid)).u64(0);
             self.write(EventType::Clone, task.tid, &parameters)?;
         }
         self.tasks.insert(tid, new);
@@ -167,6 +169,19 @@ impl Capture {
     /// See [`Self::fork`].
     pub fn run(&mut self, parent: u32, exec: &Exec) -> io::Result<(u32, Number)> {
         let (pid, _) = self.fork(parent)?;
+        Ok((pid, self.exec(pid, exec)?))
+    }
+
+    /// A child in a process namespace of its own, as in a container, that executes a program. Returns its id and the
+    /// number of the execution.
+    ///
+    /// # Errors
+    /// See [`Self::fork`].
+    pub fn run_in_container(&mut self, parent: u32, exec: &Exec) -> io::Result<(u32, Number)> {
+        let pid = self.next_pid();
+        let parent = self.task(parent).clone();
+        let child = Task { pid, tid: pid, ppid: parent.pid, ..parent.clone() };
+        let (pid, _) = self.clone_events(&parent, child, task::CHILD_IN_NAMESPACE)?;
         Ok((pid, self.exec(pid, exec)?))
     }
 
@@ -236,6 +251,20 @@ impl Capture {
         let mut parameters = Parameters::default();
         parameters.i64(9).i64(AT_FDCWD).string(path).u32(READ_ONLY).u32(0).u32(1).u64(77);
         self.write(EventType::Openat, tid, &parameters)
+    }
+
+    /// An event that a plugin injected, as a live capture records it.
+    ///
+    /// # Errors
+    /// See [`Self::fork`].
+    ///
+    /// # Panics
+    /// At the very beginning, where libsinsp takes such an event for part of the machine's state and shows it to nobody.
+    pub fn injected(&mut self, tid: u32, name: &str, data: &[u8]) -> io::Result<Number> {
+        assert!(self.events > 0, "something else has to happen first");
+        let mut parameters = Parameters::default();
+        parameters.u32(0).string(name).bytes(data);
+        self.write(EventType::Injected, tid, &parameters)
     }
 
     /// Completes the file.

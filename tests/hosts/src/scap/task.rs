@@ -14,6 +14,9 @@ pub(super) const CLONE_THREAD: u32 = 1 << 13;
 /// Set on a thread that shares its process's descriptors.
 pub(super) const CLONE_FILES: u32 = 1;
 
+/// Set by drivers where the child is in another process namespace than the first.
+pub(super) const CHILD_IN_NAMESPACE: u32 = 1 << 29;
+
 /// The login uid of a process that nobody logged in for.
 pub const NO_LOGIN: u32 = u32::MAX;
 
