@@ -24,7 +24,11 @@ const FEWEST: usize = 3;
 
 /// The package that the script with this name belongs to. Of a name that the kernel cut, part of the kind is enough.
 pub(super) fn of_script(name: &str) -> Option<&str> {
-    let whole = KINDS.iter().find_map(|kind| name.strip_suffix(kind));
+    // debconf runs copies with a random suffix.
+    let whole = KINDS
+        .iter()
+        .find_map(|kind| name.strip_suffix(kind))
+        .or_else(|| Some(name.split_once(".config.")?.0));
     let cut = || {
         let (package, kind) = name.split_at(name.rfind('.')?);
         (name.len() == COMM_BYTES
@@ -53,6 +57,7 @@ mod tests {
             ("man-db.postinst", Some("man-db")),
             ("ssh.prerm", Some("ssh")),
             ("vsftpd.config", Some("vsftpd")),
+            ("vsftpd.config.0", Some("vsftpd")),
             ("memcached.posti", Some("memcached")),
             ("dnsmasq-base.po", Some("dnsmasq-base")),
             ("libc6:amd64.pos", Some("libc6:amd64")),

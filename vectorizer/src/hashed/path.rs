@@ -8,62 +8,69 @@ use crate::{
     },
 };
 
-/// Folders whose names inside are mostly made up at every run.
-const TEMPORARY: [&str; 3] = ["/tmp/", "/var/tmp/", "/dev/shm/"];
-
 /// Longest extension, without its dot.
 const MAX_EXTENSION: usize = 6;
 
 /// Emits the features of `path`; the result stands for it in bigrams.
 ///
 /// First two components of the directory part; shape of the basename; the last directory where there are more than
-/// three; the extension.
+/// three; the extension. Below a folder for temporary files names are taken for random more readily.
 pub(super) fn write<W: Words>(out: &mut Collector<'_, W>, shapes: Shapes<'_>, path: &str) -> u64 {
-    let is_temporary = TEMPORARY.iter().any(|folder| path.starts_with(folder));
-    let shape_of = |out: &mut Collector<'_, W>, name: &str| {
+    let (directory, basename) = path.rsplit_once('/').unwrap_or(("", path));
+    let mut is_temporary = false;
+    let shape_of = |out: &mut Collector<'_, W>, name: &str, is_temporary: bool| {
         if is_temporary {
             shapes.write_temporary(name, |piece| out.write(piece));
         } else {
             shapes.write(name, |piece| out.write(piece));
         }
     };
-    let (directory, basename) = path.rsplit_once('/').unwrap_or(("", path));
-    let root = if path.starts_with('/') { "/" } else { "" };
-    let mut components = directory.split('/').filter(|component| !component.is_empty() && *component != ".");
 
     out.open(FeatureClass::Directory);
-    out.write(if directory == "." || directory.starts_with("./") { "./" } else { root });
+    let is_here = directory == "." || directory.starts_with("./");
+    out.write(if is_here {
+        "./"
+    } else if path.starts_with('/') {
+        "/"
+    } else {
+        ""
+    });
     let mut depth = 0;
-    for component in components.by_ref().take(2) {
-        if depth > 0 {
-            out.write("/");
+    let mut parent = ("", false);
+    for component in directory.split('/').filter(|component| !component.is_empty() && *component != ".") {
+        if depth < 2 {
+            if depth > 0 {
+                out.write("/");
+            }
+            shape_of(out, component, is_temporary);
         }
-        shape_of(out, component);
         depth += 1;
+        parent = (component, is_temporary);
+        is_temporary |= holds_temporary_files(component);
     }
     let token = out.close();
 
     if !basename.is_empty() {
         out.open(FeatureClass::Basename);
-        shape_of(out, basename);
+        shape_of(out, basename, is_temporary);
         out.close();
     }
-    let mut parent = None;
-    for component in components {
-        depth += 1;
-        parent = Some(component);
-    }
-    if let Some(parent) = parent.filter(|_| depth >= 3) {
+    if depth >= 3 {
         out.open(FeatureClass::ParentDirectory);
-        shape_of(out, parent);
+        shape_of(out, parent.0, parent.1);
         out.close();
     }
-    if let Some(extension) =
-        extension(basename).filter(|name| !is_temporary || !shape::is_temporary(&name.as_bytes()[1..]))
+    if let Some(extension) = extension(basename)
+        && !(is_temporary && shape::is_drawn(&extension.as_bytes()[1..]))
     {
         out.feature(FeatureClass::Extension, extension);
     }
     token
+}
+
+/// `/tmp`, `/var/tmp`, `/dev/shm`, debconf's `tmp.ci`.
+fn holds_temporary_files(folder: &str) -> bool {
+    matches!(folder, "tmp" | "shm") || folder.starts_with("tmp.")
 }
 
 /// What is behind the last dot of a name, with the dot, where it looks like a kind of file.
@@ -75,4 +82,40 @@ pub(super) fn extension(basename: &str) -> Option<&str> {
         && letters[0].is_ascii_alphabetic()
         && !shape::is_random(letters);
     fits.then_some(extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Embedder, Execution, Hashed};
+
+    fn features(path: &str) -> Vec<String> {
+        let execution = Execution { arguments: ["x", path].iter().collect(), ..Execution::default() };
+        let described = Hashed::default().describe(&execution).into_iter().skip(1);
+        described.map(|described| described.text).collect()
+    }
+
+    #[test]
+    fn parts_of_paths() {
+        for (path, expected) in [
+            ("/etc/passwd", &["directory /etc", "file passwd"][..]),
+            (
+                "/usr/lib/gcc/x86_64-linux-gnu/12/crt1.o",
+                &["directory /usr/lib", "file crt1.o", "folder #", "extension .o"],
+            ),
+            ("/", &["directory /"]),
+            ("/srv/", &["directory /srv"]),
+            ("./a.out", &["directory ./", "file a.out", "extension .out"]),
+            ("../x", &["directory ..", "file x"]),
+            ("src/main.rs", &["directory src", "file main.rs", "extension .rs"]),
+            ("/tmp/backup.Fjceoh/y", &["directory /tmp/backup.#", "file y"]),
+            ("/tmp/backup.Fjceoh", &["directory /tmp", "file backup.#"]),
+            ("/srv/backup.Fjceoh", &["directory /srv", "file backup.Fjceoh", "extension .Fjceoh"]),
+            (
+                "/var/cache/debconf/tmp.ci/x.config.0pmLJK",
+                &["directory /var/cache", "file x.config.#", "folder tmp.ci"],
+            ),
+        ] {
+            assert_eq!(features(path), expected, "{path}");
+        }
+    }
 }

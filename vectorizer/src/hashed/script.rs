@@ -5,7 +5,7 @@
 //! gives mostly the same pieces.
 //!
 //! What a script *runs* says more than its other words do, and a script of two words has little else to be told by. So
-//! the first word of every command behind `-c` is a feature of its own kind beside the word that it is.
+//! the first word of every command behind a shell's `-c` is a feature of its own kind beside the word that it is.
 
 use crate::{
     FeatureClass,
@@ -22,7 +22,7 @@ impl<'s, W: Words> Walker<'_, 's, W> {
         let bytes = text.as_bytes();
         // The numbers behind this argument are the program's whose arguments they are, not a script's.
         let tool = self.tool;
-        self.is_program = tools::takes_program(self.flag);
+        self.is_program = self.is_shell && tools::takes_program(self.flag);
         self.expects_command = true;
         self.line_ended = false;
         self.flag = "";
@@ -96,7 +96,7 @@ impl<'s, W: Words> Walker<'_, 's, W> {
             self.shapes.write(basename, |piece| self.out.write(piece));
             self.out.close();
         }
-        self.token(word);
+        self.word_of_script(word);
     }
 
     /// A new command begins.

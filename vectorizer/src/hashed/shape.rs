@@ -28,9 +28,9 @@ impl Shapes<'_> {
     /// Hands the shape of `text` to `out`, in pieces.
     pub(super) fn write(self, text: &str, out: impl FnMut(&str)) {
         self.split(text, out, |text, out| {
-            // Nothing without a digit is taken for random, and most words have none.
-            if text.bytes().any(|byte| byte.is_ascii_digit()) {
-                write_with(text, is_random, out);
+            // Nothing in lower case alone is taken for random, and most words are.
+            if text.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
+                write_at(Place::Anywhere, text, out);
             } else {
                 out(text);
             }
@@ -39,9 +39,7 @@ impl Shapes<'_> {
 
     /// As [`write`](Self::write), for names in folders for temporary files, where a guess may be bolder.
     pub(super) fn write_temporary(self, text: &str, out: impl FnMut(&str)) {
-        self.split(text, out, |text, out| {
-            write_with(text, |component| is_random(component) || is_temporary(component), out);
-        });
+        self.split(text, out, |text, out| write_at(Place::Temporary, text, out));
     }
 
     /// Hands what is between the package's names on, and a mark for each of them.
@@ -68,7 +66,15 @@ impl Shapes<'_> {
     }
 }
 
-fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, out: &mut impl FnMut(&str)) {
+/// Where a name is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Anywhere,
+    /// In a folder for temporary files.
+    Temporary,
+}
+
+fn write_at(place: Place, text: &str, out: &mut impl FnMut(&str)) {
     let bytes = text.as_bytes();
     // What is before `copied` has been handed out; a separator after a mark waits for what follows it.
     let mut copied = 0;
@@ -82,6 +88,8 @@ fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, out: &mut impl FnMu
         }
         if is_uuid(&bytes[at..]) {
             at += UUID_BYTES;
+        } else if place == Place::Temporary && is_python_temporary(&bytes[at..]) {
+            at += PYTHON_TEMPORARY_BYTES;
         } else {
             while at < bytes.len() && is_component(bytes[at]) {
                 at += 1;
@@ -89,7 +97,12 @@ fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, out: &mut impl FnMu
             if KNOWN.contains(&&bytes[start..at]) {
                 continue;
             }
-            if !is_random(&bytes[start..at]) {
+            let component = &bytes[start..at];
+            let is_suffix = start > 0 && bytes[start - 1] == b'.';
+            let is_made_up = is_random(component)
+                || (place == Place::Temporary
+                    && (is_temporary(component) || (is_suffix && is_drawn(component))));
+            if !is_made_up {
                 copied = numbers(text, copied, start, at, out);
                 continue;
             }
@@ -109,7 +122,7 @@ fn write_with(text: &str, is_random: impl Fn(&[u8]) -> bool, out: &mut impl FnMu
     }
 }
 
-/// Replaces the long numbers in the component `start..end` and the version in `v2`. Returns what was copied up to.
+/// Replaces the long numbers in the component `start..end` and what follows a single letter. Returns what was copied up to.
 fn numbers(text: &str, mut copied: usize, start: usize, end: usize, out: &mut impl FnMut(&str)) -> usize {
     let bytes = text.as_bytes();
     let mut at = start;
@@ -118,8 +131,10 @@ fn numbers(text: &str, mut copied: usize, start: usize, end: usize, out: &mut im
         while at < end && bytes[at].is_ascii_digit() {
             at += 1;
         }
-        let is_version = run == start + 1 && at == end && matches!(bytes[start], b'v' | b'V');
-        if at - run >= LONG_NUMBER || (at > run && is_version) {
+        // `v2` is a version; one letter before several digits is a number with a kind (`k157`, `-j16`, `i686`).
+        let one_letter = run == start + 1 && at == end;
+        let is_version = one_letter && matches!(bytes[start], b'v' | b'V');
+        if at - run >= LONG_NUMBER || (at > run && is_version) || (at > run + 1 && one_letter) {
             out(&text[copied..run]);
             out(MARK);
             copied = at;
@@ -190,8 +205,11 @@ pub(super) fn is_random(component: &[u8]) -> bool {
     if component.iter().all(u8::is_ascii_digit) || is_measure(component) {
         return true;
     }
-    if component.len() < 6 {
+    if component.len() < 6 || component.is_ascii() && component.iter().all(u8::is_ascii_lowercase) {
         return false;
+    }
+    if component.starts_with(b"rustc") && component.len() == b"rustc".len() + 6 {
+        return true;
     }
     let count = Count::of(component);
     if count.digits == 0 || count.other > 0 {
@@ -204,9 +222,17 @@ pub(super) fn is_random(component: &[u8]) -> bool {
         || (mixed && count.changes >= 3)
 }
 
-/// Whether a component is a number with units, a size or part of a time: `64k`, `200x200`, `21T10`. One digit in front
-/// is too little (`7z`, `2to3`).
+/// Whether a component is a number with a unit, a size or part of a time: `5s`, `64mb`, `200x200`, `21T10`.
 fn is_measure(component: &[u8]) -> bool {
+    const UNITS: [&[u8]; 20] = [
+        b"b", b"k", b"m", b"g", b"t", b"kb", b"mb", b"gb", b"tb", b"kib", b"mib", b"gib", b"ns", b"us",
+        b"ms", b"s", b"h", b"d", b"sec", b"min",
+    ];
+    let digits = component.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    if digits > 0 && UNITS.iter().any(|unit| component[digits..].eq_ignore_ascii_case(unit)) {
+        return true;
+    }
+    // Where the letter is no unit, one digit in front is too little (`7z`).
     let mut letters = 0;
     component.first_chunk::<2>().is_some_and(|two| two.iter().all(u8::is_ascii_digit))
         && component.iter().all(|byte| {
@@ -216,7 +242,7 @@ fn is_measure(component: &[u8]) -> bool {
 }
 
 /// Whether a name in a folder for temporary files is one that `mktemp` and its kin make.
-pub(super) fn is_temporary(component: &[u8]) -> bool {
+fn is_temporary(component: &[u8]) -> bool {
     /// Prefixes of well-known makers with the length of what they append.
     const MAKERS: [(&[u8], usize); 3] = [(b"php", 6), (b"tmp", 8), (b"cc", 6)];
     let made = |(prefix, drawn): &(&[u8], usize)| {
@@ -227,6 +253,23 @@ pub(super) fn is_temporary(component: &[u8]) -> bool {
     }
     let count = Count::of(component);
     count.other == 0 && count.changes > 0
+}
+
+/// Whether a suffix in a folder for temporary files was drawn (`backup.VSVHPe`): extensions are in lower case.
+pub(super) fn is_drawn(suffix: &[u8]) -> bool {
+    (6..=12).contains(&suffix.len())
+        && suffix.iter().all(u8::is_ascii_alphanumeric)
+        && suffix.iter().any(|byte| !byte.is_ascii_lowercase())
+}
+
+/// `tmp` and eight of an alphabet that has `_` in it, so that they may be several components.
+const PYTHON_TEMPORARY_BYTES: usize = 11;
+
+fn is_python_temporary(bytes: &[u8]) -> bool {
+    let is_drawn = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'_';
+    bytes.starts_with(b"tmp")
+        && bytes.get(..PYTHON_TEMPORARY_BYTES).is_some_and(|name| name.iter().all(is_drawn))
+        && bytes.get(PYTHON_TEMPORARY_BYTES).is_none_or(|byte| !is_component(*byte) && *byte != b'_')
 }
 
 /// Whether a whole argument is a long stretch of base64 (or of its URL-safe variant): data, not a name.
@@ -278,7 +321,7 @@ mod tests {
             ("1234", "#"),
             ("2026-11-21", "#"),
             ("20261121T101010Z", "#"),
-            ("x86_64-linux-gnu", "x86_#-linux-gnu"),
+            ("x86_64-linux-gnu", "x#_#-linux-gnu"),
             ("proc-macro2-1.0.107", "proc-macro2-#"),
             ("php-fpm8.2", "php-fpm8.#"),
             ("index.v12.php", "index.v#.php"),
@@ -299,6 +342,11 @@ mod tests {
             ("1.2.3.4", "#"),
             ("1--2", "#--#"),
             ("64k", "#"),
+            ("5s", "#"),
+            ("96mb", "#"),
+            ("k157", "k#"),
+            ("-j16", "-j#"),
+            ("rustcGAGdZw", "#"),
             ("200x200", "#"),
             ("2026-11-21T10:11:12Z", "#"),
             ("٣٤", "٣٤"),
@@ -323,7 +371,6 @@ mod tests {
             "7z",
             "2to3",
             "32bit",
-            "i386",
             "amd64",
             "T-shirt",
             "-O2",
@@ -348,6 +395,11 @@ mod tests {
             ("atomic.log", "atomic.log"),
             ("runner-80911636", "runner-#"),
             ("hsperfdata", "hsperfdata"),
+            ("backup.VSVHPe", "backup.#"),
+            ("backup.Fjceoh.tar", "backup.#.tar"),
+            ("tmpapj_1sn4", "#"),
+            ("tmp_4gpc__2.py", "#.py"),
+            ("tmp_4gpc__2x.py", "tmp_4gpc__2x.py"),
         ] {
             assert_eq!(temporary(text), expected, "{text}");
         }

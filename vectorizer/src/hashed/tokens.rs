@@ -13,8 +13,11 @@ use crate::{
     },
 };
 
-/// How many values may hide in one another (`--a=b=c`).
-const MAX_DEPTH: usize = 3;
+/// How many values may hide in one another (`--a=b=c`): no input may choose how deep we go.
+const MAX_DEPTH: usize = 4;
+
+/// How deep the words of a script are.
+const SCRIPT_DEPTH: usize = 2;
 
 /// Bytes of a word that count; longer ones are data.
 const MAX_WORD_BYTES: usize = 64;
@@ -29,14 +32,14 @@ pub(super) struct Walker<'f, 's, W> {
     pub(super) flag: &'s str,
     /// What the next token makes a bigram with.
     pub(super) previous: Option<u64>,
-    /// Whether the words are a program that a flag handed over.
+    /// Whether the words are a script that a shell was handed.
     pub(super) is_program: bool,
     /// Whether the next word is what a command runs.
     pub(super) expects_command: bool,
     /// Whether a line ended since the last word.
     pub(super) line_ended: bool,
     /// Whether `-c` hands a program over even if it is one word.
-    is_shell: bool,
+    pub(super) is_shell: bool,
 }
 
 impl<'f, 's, W: Words> Walker<'f, 's, W> {
@@ -72,24 +75,25 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
             }
             return;
         }
-        if text.starts_with('-') {
-            self.token(text);
-        } else {
-            self.value(text, 0);
-        }
+        self.token(text, 0);
     }
 
-    /// A token: a flag or a value.
-    pub(super) fn token(&mut self, text: &'s str) {
-        if text.len() > 1 && text.starts_with('-') {
-            self.flagged(text);
+    /// A word of a script.
+    pub(super) fn word_of_script(&mut self, text: &'s str) {
+        self.token(text, SCRIPT_DEPTH);
+    }
+
+    /// A flag or a value. `depth` counts what is around it.
+    fn token(&mut self, text: &'s str, depth: usize) {
+        if text.len() > 1 && text.starts_with('-') && depth < MAX_DEPTH {
+            self.flagged(text, depth);
         } else {
-            self.value(text, MAX_DEPTH - 1);
+            self.value(text, depth);
         }
     }
 
     /// A flag, and what is attached to it.
-    fn flagged(&mut self, text: &'s str) {
+    fn flagged(&mut self, text: &'s str, depth: usize) {
         if self.tool.keeps_number(text, self.flag) {
             return self.number(text);
         }
@@ -110,12 +114,12 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
         self.flag = flag;
         let value = rest.strip_prefix('=').unwrap_or(rest);
         if !value.is_empty() {
-            self.value(value, 0);
+            self.token(value, depth + 1);
         }
     }
 
-    /// Anything but a flag. `depth` counts the values around it.
-    pub(super) fn value(&mut self, text: &'s str, depth: usize) {
+    /// Anything but a flag.
+    fn value(&mut self, text: &'s str, depth: usize) {
         if text.is_empty() {
             return;
         }
@@ -126,8 +130,8 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
         {
             return self.url(scheme, rest);
         }
-        let is_program = self.is_shell && depth == 0 && tools::takes_program(self.flag);
-        if is_program || (depth < MAX_DEPTH - 1 && kinds.has(Kinds::SCRIPT)) {
+        let is_program = self.is_shell && depth < SCRIPT_DEPTH && tools::takes_program(self.flag);
+        if is_program || (depth < SCRIPT_DEPTH && kinds.has(Kinds::SCRIPT)) {
             return self.script(text);
         }
         if self.tool.keeps_number(text, self.flag) {
@@ -149,7 +153,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
             let token = self.out.close();
             self.chain(token);
             self.flag = "";
-            return if value.starts_with('-') { self.flagged(value) } else { self.value(value, depth + 1) };
+            return self.token(value, depth + 1);
         }
         let is_dotted = kinds.has(Kinds::DOT);
         if (is_dotted || kinds.has(Kinds::COLON))
