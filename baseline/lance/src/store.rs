@@ -48,7 +48,9 @@ impl StoreOptions {
 
 /// A [`Store`] on LanceDB: one table per `(org, workload)` in one directory.
 ///
-/// For one thread at a time, and for the process that opened it: after a fork it refuses to work.
+/// For one thread at a time, and for the process that opened it: after a fork it refuses to work. When
+/// [`access`](Store::access) turns from reader to writer, load again before saving: what was loaded as a reader is older
+/// than what the writer before wrote last, and a row that is saved replaces the stored one.
 pub struct LanceStore {
     pub(crate) executor: Executor,
     pub(crate) connection: Connection,

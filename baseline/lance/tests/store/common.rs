@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
 };
 
@@ -177,21 +178,27 @@ pub(crate) fn is_root(what_needs_it: &str) -> bool {
     root
 }
 
+/// Runs a command to its end. Why it failed, in its own words.
+pub(crate) fn run(command: &mut Command) -> Result<(), String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(format!("{name}: {}", said.lines().next().unwrap_or("it failed without a word")))
+}
+
 /// A mount that is undone when it is dropped.
 pub(crate) struct Mount(pub(crate) PathBuf);
 
 impl Mount {
     /// `mount ARGUMENTS... TARGET`; says that it was skipped where that is not possible.
     pub(crate) fn new(arguments: &[&str], target: &Path, what: &str) -> Option<Self> {
-        let output = std::process::Command::new("mount").args(arguments).arg(target).output();
-        match output {
-            Ok(output) if output.status.success() => Some(Self(target.to_path_buf())),
-            Ok(output) => {
-                println!("skipped: {what}: mount: {}", String::from_utf8_lossy(&output.stderr).trim());
-                None
-            }
-            Err(error) => {
-                println!("skipped: {what}: mount: {error}");
+        match run(Command::new("mount").args(arguments).arg(target)) {
+            Ok(()) => Some(Self(target.to_path_buf())),
+            Err(cause) => {
+                println!("skipped: {what}: {cause}");
                 None
             }
         }
@@ -200,10 +207,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let umount = |arguments: &[&str]| {
-            let output = std::process::Command::new("umount").args(arguments).arg(&self.0).output();
-            output.is_ok_and(|output| output.status.success())
-        };
+        let umount = |arguments: &[&str]| run(Command::new("umount").args(arguments).arg(&self.0)).is_ok();
         // Another test's child has our descriptors for the moment between fork and exec.
         for _ in 0..100 {
             if umount(&[]) {

@@ -36,9 +36,12 @@ fn goes_on(path: &Path) {
     assert_eq!(jobs(&loaded, "nginx").len(), 5, "the other workload is untouched");
 }
 
+/// What is done to a file, and a word for it.
+type Damage = (&'static str, fn(&Path));
+
 #[test]
 fn a_damaged_newest_manifest_gives_way_to_the_one_before() {
-    let damages: [(&str, fn(&Path)); 5] = [
+    let damages: [Damage; 5] = [
         ("zeroed", |path| fs::write(path, "").unwrap()),
         ("truncated", |path| fs::write(path, &fs::read(path).unwrap()[..100]).unwrap()),
         ("cut by one byte", |path| {
@@ -217,6 +220,30 @@ fn whatever_is_damaged_the_store_opens_and_no_row_is_false() {
         "{ROUNDS} tables with one to three damaged files: all opened, {kept} of {} rows kept, {said} said so",
         ROUNDS * 100
     );
+}
+
+#[test]
+fn a_flipped_bit_in_a_row_is_noticed() {
+    const FLIPS: usize = 30;
+    let original = tempfile::tempdir().unwrap();
+    open(original.path()).save("host", &record(1), &rows(0..20)).unwrap();
+    let true_rows = load(&mut open(original.path()));
+    let (file, content) = contents(&table(original.path(), "host").join("data")).pop_first().unwrap();
+    let mut noticed = 0;
+    for flip in 0..FLIPS {
+        let mut damaged = content.clone();
+        damaged[flip * content.len() / FLIPS + 7] ^= 1 << (flip % 8);
+        fs::write(&file, damaged).unwrap();
+        // A reader, so that nothing is put right.
+        let _writer = open(original.path());
+        let (loaded, notices) = reload(original.path());
+        for (key, row) in loaded.get("host").into_iter().flat_map(|(_, rows)| rows) {
+            assert_eq!(Some(row), true_rows["host"].1.get(key), "flip {flip}: a row that was never saved");
+        }
+        noticed += usize::from(notices.len() > 1);
+    }
+    println!("{FLIPS} flipped bits of a data file: {noticed} noticed, the others changed no row");
+    assert!(noticed > FLIPS / 2, "most of the file is rows");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! One program, because each that links LanceDB is some hundred megabytes. Tests that kill or cut off a writer start
 //! this program again as that writer (`helper::writer_process`).
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 #![expect(clippy::print_stdout, reason = "figures, and what was skipped and why")]
 
 mod common;

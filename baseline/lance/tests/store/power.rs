@@ -27,6 +27,8 @@ use crate::{
     helper::{Expected, Role, Writer},
 };
 
+const WHAT: &str = "cutting off a file system's writes";
+
 /// What is on the disk: files with the content and folders with the entries that they had when they were synced.
 #[derive(Default)]
 struct Disk {
@@ -45,13 +47,17 @@ impl Disk {
     }
 
     /// Builds what a machine finds below `path` when it has its power again. What was never synced is an empty file
-    /// where its folder knows of it, and nothing where not.
-    fn after_the_cut(&self, path: &Path, target: &Path) {
+    /// where its folder knows of it, and nothing where not. What was removed since is `gone` or not: a disk may have
+    /// written that or not.
+    fn after_the_cut(&self, path: &Path, target: &Path, gone: bool) {
         fs::DirBuilder::new().mode(0o700).create(target).unwrap();
         for name in self.folders.get(path).into_iter().flatten() {
             let (from, to) = (path.join(name), target.join(name));
+            if gone && !from.exists() {
+                continue;
+            }
             if self.folders.contains_key(&from) || from.is_dir() {
-                self.after_the_cut(&from, &to);
+                self.after_the_cut(&from, &to, gone);
             } else if let Some(content) = self.files.get(&from) {
                 fs::write(to, content).unwrap();
             } else {
@@ -84,13 +90,15 @@ fn what_was_synced_is_enough() {
             store.delete("host", &[("exec".into(), row(round).key)]).unwrap();
         }
         store.maintain().unwrap();
-        let cut = directory.path().join(format!("cut-{round}"));
-        disk.lock().unwrap().after_the_cut(store.path(), &cut);
-        let left = load(&mut open(&cut));
         let copy = directory.path().join(format!("copy-{round}"));
         assert!(Command::new("cp").arg("-r").args([&path, &copy]).status().unwrap().success());
-        assert_eq!(left, load(&mut open(&copy)), "after save {round}");
-        cuts += 1;
+        let saved = load(&mut open(&copy));
+        for gone in [false, true] {
+            let cut = directory.path().join(format!("cut-{round}-{gone}"));
+            disk.lock().unwrap().after_the_cut(store.path(), &cut, gone);
+            assert_eq!(load(&mut open(&cut)), saved, "after save {round}");
+            cuts += 1;
+        }
     }
     println!("{cuts} power cuts by the record of syncs: 0 rows lost");
 }
@@ -104,7 +112,7 @@ struct Image {
 
 impl Image {
     fn new() -> Option<Self> {
-        if !is_root("cutting off a file system's writes") {
+        if !is_root(WHAT) {
             return None;
         }
         let directory = tempfile::tempdir().unwrap();
@@ -112,18 +120,16 @@ impl Image {
         let mount_point = directory.path().join("mounted");
         fs::create_dir(&mount_point).unwrap();
         fs::File::create(&file).unwrap().set_len(256 << 20).unwrap();
-        match Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&file).output() {
-            Ok(output) if output.status.success() => Some(Self { _directory: directory, file, mount_point }),
-            other => {
-                println!("skipped: cutting off a file system's writes: mkfs.ext4: {other:?}");
-                None
-            }
+        if let Err(cause) = run(Command::new("mkfs.ext4").args(["-q", "-F"]).arg(&file)) {
+            println!("skipped: {WHAT}: {cause}");
+            return None;
         }
+        Some(Self { _directory: directory, file, mount_point })
     }
 
     fn mount(&self) -> Option<Mount> {
         let file = self.file.to_str().unwrap();
-        Mount::new(&["-o", "loop", file], &self.mount_point, "cutting off a file system's writes")
+        Mount::new(&["-o", "loop", file], &self.mount_point, WHAT)
     }
 }
 
@@ -133,13 +139,11 @@ fn cut_power(mount_point: &Path) -> bool {
     // EXT4_IOC_SHUTDOWN is _IOR('X', 125, __u32); 2 is EXT4_GOING_FLAGS_NOLOGFLUSH.
     let script =
         r#"open(my $f, "<", $ARGV[0]) or die $!; my $v = pack("I", 2); ioctl($f, 0x8004587d, $v) or die $!"#;
-    match Command::new("perl").args(["-e", script]).arg(mount_point).output() {
-        Ok(output) if output.status.success() => true,
-        other => {
-            println!("skipped: cutting off a file system's writes: {other:?}");
-            false
-        }
+    let result = run(Command::new("perl").args(["-e", script]).arg(mount_point));
+    if let Err(cause) = &result {
+        println!("skipped: {WHAT}: {cause}");
     }
+    result.is_ok()
 }
 
 #[test]
