@@ -124,6 +124,7 @@ const SECRET: &[&[&str]] = &[
     &["mysql", "-e", "ALTER USER x IDENTIFIED WITH mysql_native_password BY 'S3CR3T'"],
     &["ssh", "host", "mysqladmin -u root -pS3CR3T shutdown"],
     // Tokens by their shape.
+    &["curl", "-u", "ghp_S3CR3TS3CR3TS3CR3TS3CR3TS3CR3TS3CR3T", "https://api.example.org/"],
     &["tool", "AKIAIOSFODNN7S3CR3T0"],
     &["tool", "key=ASIAIOSFODNN7S3CR3T0"],
     &["tool", "ghp_S3CR3TS3CR3TS3CR3TS3CR3TS3CR3TS3CR3T"],
@@ -283,5 +284,35 @@ fn no_secret_reaches_a_feature() {
         let words = embedder.describe(&execution(arguments));
         assert!(!words.is_empty());
         assert!(words.iter().all(|described| !described.text.contains("S3CR3T")), "{words:?}");
+    }
+}
+
+/// A megabyte of each, which a pass that looks back or ahead without bound would take minutes for.
+#[test]
+fn hostile_text_takes_linear_time() {
+    const BOUND: std::time::Duration = std::time::Duration::from_secs(5);
+    let scrubber = Scrubber::default();
+    for (start, unit) in [
+        ("curl\0-u\0", "-u-u"),
+        ("curl\0-u\0", "-u$("),
+        ("mysql ", ":://"),
+        ("", "/://"),
+        ("", "https://a:b@"),
+        ("", "a:b@c:"),
+        ("", "-----BEGIN "),
+        ("", "-----BEGIN PRIVATE KEY-----"),
+        ("", "eyJ."),
+        ("", "password="),
+        ("sh\0-c\0", "x=,&;"),
+        ("sh\0-c\0", "--token=a'\""),
+        ("sh\0-c\0", "echo x|chpasswd "),
+        ("sh\0-c\0", "Authorization: "),
+        ("", "AKIAIOSFODNN7EXAMPLE="),
+    ] {
+        let text = format!("{start}{}", unit.repeat((1 << 20) / unit.len()));
+        let began = std::time::Instant::now();
+        let scrubbed = scrubber.text(&text);
+        assert!(began.elapsed() < BOUND, "{start:?} {unit:?}: {:?}", began.elapsed());
+        assert!(!scrubbed.is_empty());
     }
 }

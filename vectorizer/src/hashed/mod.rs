@@ -19,6 +19,7 @@ mod collect;
 mod kinds;
 mod package;
 mod path;
+mod random;
 mod script;
 mod shape;
 mod tokens;

@@ -4,7 +4,8 @@ use crate::{
     FeatureClass,
     hashed::{
         collect::{Collector, Words},
-        shape::{self, Shapes},
+        random,
+        shape::Shapes,
     },
 };
 
@@ -61,7 +62,7 @@ pub(super) fn write<W: Words>(out: &mut Collector<'_, W>, shapes: Shapes<'_>, pa
         out.close();
     }
     if let Some(extension) = extension(basename)
-        && !(is_temporary && shape::is_drawn(&extension.as_bytes()[1..]))
+        && !(is_temporary && random::is_drawn(&extension.as_bytes()[1..]))
     {
         out.feature(FeatureClass::Extension, extension);
     }
@@ -80,7 +81,7 @@ pub(super) fn extension(basename: &str) -> Option<&str> {
     let fits = (1..=MAX_EXTENSION).contains(&letters.len())
         && letters.iter().all(u8::is_ascii_alphanumeric)
         && letters[0].is_ascii_alphabetic()
-        && !shape::is_random(letters);
+        && !random::is_random(letters);
     fits.then_some(extension)
 }
 

@@ -25,6 +25,8 @@ impl<'s, W: Words> Walker<'_, 's, W> {
         self.is_program = self.is_shell && tools::takes_program(self.flag);
         self.expects_command = true;
         self.line_ended = false;
+        self.is_redirected = false;
+        self.in_backticks = false;
         self.flag = "";
         let mut at = 0;
         // Where the word being read began.
@@ -89,7 +91,8 @@ impl<'s, W: Words> Walker<'_, 's, W> {
             // The end of a line that another one follows is what `;` is.
             self.previous = Some(self.out.feature(FeatureClass::Operator, ";"));
         }
-        if self.is_program && self.expects_command && !tools::precedes_command(word) {
+        let is_target = std::mem::take(&mut self.is_redirected);
+        if self.is_program && self.expects_command && !is_target && !tools::precedes_command(word) {
             self.expects_command = false;
             self.out.open(FeatureClass::Command);
             let basename = word.rsplit('/').next().unwrap_or(word);
@@ -111,6 +114,12 @@ impl<'s, W: Words> Walker<'_, 's, W> {
     /// An operator between commands. Returns where it ends.
     fn operator(&mut self, text: &'s str, start: usize) -> usize {
         let bytes = text.as_bytes();
+        if bytes[start] == b'`' {
+            self.in_backticks = !self.in_backticks;
+            if !self.in_backticks {
+                return start + 1;
+            }
+        }
         let second = bytes.get(start + 1).copied();
         let operator = match (bytes[start], second) {
             (b'`', _) => "$(",
@@ -142,6 +151,7 @@ impl<'s, W: Words> Walker<'_, 's, W> {
                 end += 1;
             }
         }
+        self.is_redirected = !matches!(bytes[end - 1], b'-' | b'0'..=b'9');
         self.out.feature(FeatureClass::Operator, &text[start..end]);
         self.flag = "";
         end

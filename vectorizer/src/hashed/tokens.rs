@@ -7,8 +7,8 @@ use crate::{
         address::{self, Host, Kind},
         collect::{Collector, Words},
         kinds::Kinds,
-        path,
-        shape::{self, Shapes},
+        path, random,
+        shape::Shapes,
         tools::{self, Tool},
     },
 };
@@ -38,6 +38,10 @@ pub(super) struct Walker<'f, 's, W> {
     pub(super) expects_command: bool,
     /// Whether a line ended since the last word.
     pub(super) line_ended: bool,
+    /// Whether the next word is what a redirection reads or writes.
+    pub(super) is_redirected: bool,
+    /// Whether a backtick is open.
+    pub(super) in_backticks: bool,
     /// Whether `-c` hands a program over even if it is one word.
     pub(super) is_shell: bool,
 }
@@ -54,6 +58,8 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
             is_program: false,
             expects_command: false,
             line_ended: false,
+            is_redirected: false,
+            in_backticks: false,
             is_shell: tools::is_shell(name),
         }
     }
@@ -161,7 +167,7 @@ impl<'f, 's, W: Words> Walker<'f, 's, W> {
         {
             return self.host(host);
         }
-        if kinds.has(Kinds::DIGIT) && shape::is_base64(text) {
+        if kinds.has(Kinds::DIGIT) && random::is_base64(text) {
             return self.plain("<base64>");
         }
         if kinds.has(Kinds::SLASH) {

@@ -3,7 +3,7 @@
 use crate::scrub::{
     commands::Secret,
     names::{self, Header},
-    scan::{Scan, values::Until},
+    scan::{SEPARATES, Scan, values::Until},
     shapes,
 };
 
@@ -11,7 +11,8 @@ impl Scan<'_, '_> {
     /// What is inside a word: names with values, user info of URLs, tokens.
     pub(super) fn inside(&mut self, start: usize, end: usize) -> usize {
         let mut name = start;
-        let mut seen_colon = false;
+        // The rest of a word that was read in part is no login, nor is it looked through again for one.
+        let mut seen_colon = start > 0 && !SEPARATES[usize::from(self.bytes[start - 1])];
         let mut at = start;
         while at < end {
             let byte = self.bytes[at];
@@ -48,6 +49,19 @@ impl Scan<'_, '_> {
             }
         }
         end
+    }
+
+    /// What is inside the words of `start..end`, which are no flags of their own. Returns where that ended.
+    pub(super) fn words_inside(&mut self, start: usize, end: usize) -> usize {
+        let mut at = start;
+        while at < end {
+            at = if SEPARATES[usize::from(self.bytes[at])] {
+                at + 1
+            } else {
+                self.inside(at, self.word_end(at).min(end))
+            };
+        }
+        at
     }
 
     /// The value behind `name:`, attached or not.

@@ -74,11 +74,15 @@ impl<'t, 's> Scan<'t, 's> {
 
     fn run(&mut self) {
         let mut at = 0;
+        let mut word_end = 0;
         while at < self.bytes.len() {
             let byte = self.bytes[at];
             if !SEPARATES[usize::from(byte)] {
-                let end = self.word_end(at);
-                at = self.word(at, end);
+                // Of a word that was read in part the end is known.
+                if at >= word_end {
+                    word_end = self.word_end(at);
+                }
+                at = self.word(at, word_end);
                 continue;
             }
             match byte {

@@ -81,7 +81,7 @@ impl Scan<'_, '_> {
             Secret::Whole => start,
             Secret::After(sign) => {
                 let Some(found) = self.bytes[start..end].iter().position(|&byte| byte == sign) else {
-                    return start;
+                    return self.words_inside(start, end);
                 };
                 start + found + 1
             }
