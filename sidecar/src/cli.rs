@@ -39,6 +39,9 @@ pub(crate) enum Command {
     /// Score recordings against a recorded baseline, and tell what would have been found at which price
     #[command(after_help = BACKTEST_EXAMPLES)]
     Backtest(Box<Backtest>),
+    /// Find misuses of anomaly.score and its like that Falco accepts without a word
+    #[command(after_help = LINT_RULES_EXAMPLES)]
+    LintRules(LintRules),
 }
 
 const WATCH_EXAMPLES: &str = "\
@@ -73,6 +76,17 @@ is an attack; it is found if one of its first 20 executions is above the thresho
 line labelled as an attack, and each session is scored on its own copy of the state at its place in the file.
 Exit codes: 0 when it ran, 2 when it could not.";
 
+const LINT_RULES_EXAMPLES: &str = "\
+Examples:
+  anomalyctl lint-rules /etc/falco/rules.d/*.yaml
+      each finding as FILE:LINE:COLUMN, what is wrong, and what to write instead
+  anomalyctl lint-rules falco_rules.yaml my_gates.yaml --json | jq -r '.[].correction'
+      gates together with the rules they change, in the order in which Falco loads them
+
+Falco compares scores as text: it loads `anomaly.score > 85` and never alerts. A gate on a rule that none of the
+files defines, or that another of them defines without a score, must let it fire while there is no score.
+Exit codes: 0 when nothing is to be corrected, 1 when something is, 2 when a file is no rules file.";
+
 /// How executions are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Scorer {
@@ -80,6 +94,18 @@ pub(crate) enum Scorer {
     Hashed,
     /// The original scheme: tokens salted by position, min(1, 2 d) of the vectors
     Article,
+}
+
+/// `anomalyctl lint-rules`
+#[derive(Debug, Args)]
+pub(crate) struct LintRules {
+    /// Falco rules files, in the order in which Falco loads them
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print the findings as one JSON array
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `anomalyctl backtest`

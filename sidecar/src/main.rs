@@ -4,6 +4,7 @@ mod backtest;
 mod cli;
 mod durations;
 mod failure;
+mod lint_rules;
 mod paths;
 mod signals;
 mod terminal;
@@ -21,11 +22,12 @@ const UNABLE: u8 = 2;
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
-        Command::Watch(arguments) => watch::run(&arguments),
-        Command::Backtest(arguments) => backtest::run(&arguments),
+        Command::Watch(arguments) => watch::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::LintRules(arguments) => lint_rules::run(&arguments),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
             failure::say(&failure.to_string());
             ExitCode::from(UNABLE)

@@ -6,6 +6,7 @@
 mod database;
 mod errors;
 mod json;
+mod lint_rules;
 mod live;
 mod recording;
 mod replay;
