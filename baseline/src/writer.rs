@@ -83,13 +83,19 @@ struct State {
 }
 
 impl State {
-    fn tick(&mut self, inner: &Inner, store: &mut dyn Store) {
+    fn tick(&mut self, inner: &Arc<Inner>, store: &mut dyn Store) {
         let access = store.access();
         if access != self.access {
             inner.notice(match access {
                 Access::Writer => "the process that wrote this database is gone: this one learns from now on",
                 Access::Reader => "another process writes this database: this one scores and learns nothing",
             });
+            if access == Access::Writer
+                && let Err(error) = load(inner, store)
+            {
+                // What was read as a reader is older than what the writer wrote last: learning from it would undo that.
+                return self.failed(inner, &error);
+            }
             inner.set_access(access);
             self.access = access;
         }

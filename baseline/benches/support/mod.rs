@@ -5,11 +5,11 @@ use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Arguments, Execution};
 
 /// A small generator of numbers, the same everywhere (splitmix64).
-pub struct Numbers(pub u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
     /// The next number below `bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -73,7 +73,7 @@ const SYLLABLES: &[&str] = &[
 ];
 
 /// One execution; two calls rarely give the same one.
-pub fn execution(numbers: &mut Numbers) -> Execution {
+pub(crate) fn execution(numbers: &mut Numbers) -> Execution {
     let (name, parent, grandparent) = PROGRAMS[numbers.below(PROGRAMS.len())];
     let mut arguments = vec![format!("/usr/bin/{name}")];
     for _ in 0..2 + numbers.below(7) {
@@ -86,13 +86,6 @@ pub fn execution(numbers: &mut Numbers) -> Execution {
     }
     let uid = [0, 33, 1000, 999][numbers.below(4)];
     made(name, parent, grandparent, uid, &arguments)
-}
-
-/// What a service starts all day: a dozen features.
-#[allow(dead_code, reason = "not every benchmark that shares this file uses all of it")]
-pub fn service() -> Execution {
-    let arguments = ["sh", "-c", "identify -format %wx%h /var/www/uploads/photo.png 2>&1"];
-    made("sh", "php-fpm8.2", "php-fpm8.2", 33, &arguments.map(String::from))
 }
 
 fn word(numbers: &mut Numbers) -> String {

@@ -4,6 +4,7 @@
 //! a table with medians, 99th percentiles and the ratio to LanceDB, then criterion's own statistics. `make bench`
 //! builds all of it at optimisation level 3; the first line says what was built, for an unoptimised LanceDB would
 //! flatter us thirtyfold.
+#![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -94,9 +95,9 @@ impl Case {
             embedder.embed(execution, &mut embedding);
             black_box(&embedding);
         });
-        let observe = |engine: &Engine, teach| {
-            move |execution: &Execution| drop(black_box(engine.observe(&sighting(execution, teach))))
-        };
+        fn observe(engine: &Engine, teach: Teach) -> impl FnMut(&Execution) {
+            move |execution| drop(black_box(engine.observe(&sighting(execution, teach))))
+        }
         let repeat = Tail::of(known, observe(engine, Teach::Policy));
         let novelty = Tail::of(novel, observe(engine, Teach::Nothing));
         let scan = Tail::of(novel, observe(exact, Teach::Nothing));
