@@ -44,7 +44,9 @@ fn deliver(rules: &Ruleset, scenario: &Scenario) -> usize {
     let alerts = alerts(rules, scenario);
     for (rule, row) in alerts.values() {
         let alert = rule.alert(row, "2026-03-02T08:00:00.003000000Z").to_string();
-        receive(alert.as_bytes()).unwrap_or_else(|rejection| panic!("{}: {rejection}\n{alert}", rule.name));
+        let alert = receive(alert.as_bytes())
+            .unwrap_or_else(|rejection| panic!("{}: {rejection}\n{alert}", rule.name));
+        assert!(!alert["output"].to_string().contains("<NA>"), "{alert:?}");
     }
     alerts.len()
 }
@@ -156,6 +158,21 @@ fn without_a_driver_the_same_six_report() {
     let rules = ours();
     assert_eq!(names(&rules, &scenario), expected);
     assert_eq!(deliver(&rules, &scenario), expected.len());
+}
+
+#[test]
+fn an_alert_shows_no_secret() {
+    let scenario = Scenario::after_learning(|capture| {
+        let line =
+            "/usr/bin/mysql --password=hunter2 -h 203.0.113.9 -e drop(table) https://u:hunter2@example.org/";
+        capture.run(WORKER, &Exec::line(line)).map(drop)
+    });
+    let Some(scenario) = scenario else { return };
+    let rules = ours();
+    let alerts = alerts(&rules, &scenario);
+    let (rule, row) = alerts.values().next().expect("an alert");
+    let alert = rule.alert(row, "2026-03-02T08:00:00Z").to_string();
+    assert!(alert.contains("/usr/bin/mysql") && !alert.contains("hunter2"), "{alert}");
 }
 
 /// The largest and the strangest that a process can be.
