@@ -23,7 +23,10 @@ pub(crate) fn width(stream: &(impl IsTerminal + AsFd)) -> Option<usize> {
 
 /// Whether standard output takes colours: a capable terminal without `NO_COLOR`, or whatever `CLICOLOR_FORCE` says.
 pub(crate) fn stdout_has_colours() -> bool {
-    AutoStream::choice(&io::stdout()) != ColorChoice::Never
+    // Where `CI` is set, a terminal that calls itself dumb would get colours too.
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|force| force != "0");
+    AutoStream::choice(&io::stdout()) != ColorChoice::Never && (forced || !dumb)
 }
 
 /// Whether a line on standard error can be drawn over.
