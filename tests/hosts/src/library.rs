@@ -65,13 +65,13 @@ pub fn built() -> Result<PathBuf, LibraryError> {
 /// For the first lines of a test: the library, or `None` after saying that the test is skipped.
 ///
 /// # Panics
-/// Where it is stale, and in CI, which builds it, where it is missing. A tree without the plugin's sources has none.
+/// Where it is stale, and in CI, which builds it, where it is missing. A workspace without the plugin has none.
 #[expect(clippy::print_stdout, reason = "a test that does not run says so on standard output")]
 pub fn or_skip() -> Option<PathBuf> {
     match built() {
         Ok(path) => Some(path),
         Err(LibraryError::Missing(_)) if !has_sources() => {
-            println!("skipped: the plugin is not part of this tree");
+            println!("skipped: the plugin is not a member of this workspace");
             None
         }
         Err(LibraryError::Missing(_)) if !in_ci() => {
@@ -82,8 +82,9 @@ pub fn or_skip() -> Option<PathBuf> {
     }
 }
 
+/// Whether the plugin is built with the workspace.
 fn has_sources() -> bool {
-    repository().join("plugin/Cargo.toml").is_file()
+    fs::read_to_string(repository().join("Cargo.toml")).is_ok_and(|manifest| manifest.contains("\"plugin\""))
 }
 
 fn modified(path: &Path) -> Result<SystemTime, LibraryError> {

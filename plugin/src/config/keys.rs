@@ -1,0 +1,153 @@
+//! The keys of `init_config`, declared once: the schema, the checks and the README come from this table.
+
+use serde_json::{Value, json};
+
+/// What a key's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Any text.
+    Text,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A number from 0 to 1, or the same as text.
+    Score,
+    /// The same, or `auto`.
+    Threshold,
+    /// A whole number.
+    Count,
+    /// A duration.
+    Duration,
+}
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) title: &'static str,
+    pub(super) description: &'static str,
+    pub(super) example: &'static str,
+}
+
+/// The feeds that can be asked for.
+pub(super) const FEEDS: &[&str] = &["auto", "ebpf", "ebpf-enter", "connector", "proc", "falco"];
+
+/// All of them.
+#[rustfmt::skip]
+pub(super) const KEYS: &[Key] = &[
+    Key { name: "path", kind: Kind::Text, title: "Database directory",
+        description: "Where the baselines are kept, one writer per directory on a machine. The default is \
+                      $XDG_DATA_HOME/falco-anomaly for a user who is not root.",
+        example: "/data/anomaly" },
+    Key { name: "org", kind: Kind::Text, title: "Organisation",
+        description: "Whose baselines of the database are used.",
+        example: "shop" },
+    Key { name: "workload", kind: Kind::Text, title: "Workload",
+        description: "How workloads are named: text with {image}, {unit}, {namespace} and {container}. Where one of \
+                      them has no value, the image names the workload, else the systemd unit, else `host`.",
+        example: "{namespace}/{container}" },
+    Key { name: "feed", kind: Kind::Word(FEEDS), title: "Feed",
+        description: "Where executions come from. `auto` is the kernel program where it can be loaded, else Falco's \
+                      own events, else (without a driver) the next best; any other choice is used or nothing.",
+        example: "falco" },
+    Key { name: "learn_below", kind: Kind::Score, title: "Learn below",
+        description: "An execution at least this far from everything learned is held instead of learned.",
+        example: "0.3" },
+    Key { name: "learn_executions", kind: Kind::Count, title: "Executions to learn",
+        description: "A workload has no score before it was seen to execute this often.",
+        example: "500" },
+    Key { name: "learn_for", kind: Kind::Duration, title: "Time to learn",
+        description: "A workload has no score before this much time has passed since its first execution.",
+        example: "1d" },
+    Key { name: "threshold", kind: Kind::Threshold, title: "Threshold",
+        description: "From which score an execution is novel. `auto` is 0.85 on a quiet day and rises while a flood \
+                      of novelty spends the day's budget.",
+        example: "0.9" },
+    Key { name: "warn", kind: Kind::Score, title: "Warning",
+        description: "From which score the level is `warn`.",
+        example: "0.8" },
+    Key { name: "critical", kind: Kind::Score, title: "Critical",
+        description: "From which score the level is `critical`.",
+        example: "0.97" },
+    Key { name: "retention_days", kind: Kind::Count, title: "Retention in days",
+        description: "What was not seen for this many days is forgotten.",
+        example: "30" },
+];
+
+impl Key {
+    /// The key as JSON schema has it; `default` as people write it.
+    pub(super) fn schema(&self, default: &str) -> Value {
+        let Self { name: _, kind, title, description, example } = self;
+        let mut schema = match kind {
+            Kind::Text | Kind::Duration => json!({ "type": "string" }),
+            Kind::Word(words) => json!({ "type": "string", "enum": words }),
+            Kind::Score | Kind::Threshold => json!({ "type": ["number", "string"] }),
+            Kind::Count => json!({ "type": "integer", "minimum": 0 }),
+        };
+        schema["title"] = json!(title);
+        schema["description"] = json!(description);
+        schema["default"] = self.value(default);
+        schema["examples"] = json!([self.value(example)]);
+        schema
+    }
+
+    /// A value as people write it, in the key's own type.
+    fn value(&self, text: &str) -> Value {
+        match self.kind {
+            Kind::Score | Kind::Count => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+            Kind::Text | Kind::Word(_) | Kind::Threshold | Kind::Duration => json!(text),
+        }
+    }
+}
+
+/// The known name that looks most like `name`, if any does.
+pub(super) fn nearest(name: &str) -> Option<&'static str> {
+    let wanted: String = name.chars().take(64).collect::<String>().to_lowercase();
+    let candidates = KEYS.iter().map(|key| (edits(&wanted, key.name), key.name));
+    candidates
+        .filter(|(edits, known)| *edits <= known.len().max(wanted.len()) / 2)
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// How many letters have to be added, taken away or replaced (Levenshtein).
+fn edits(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_finds_its_key_and_nonsense_none() {
+        for (slip, key) in [
+            ("treshold", "threshold"),
+            ("learn-executions", "learn_executions"),
+            ("Path", "path"),
+            ("retention", "retention_days"),
+            ("feeds", "feed"),
+        ] {
+            assert_eq!(nearest(slip), Some(key), "{slip}");
+        }
+        assert_eq!(nearest("qqqqqqqqqqqq"), None);
+        assert_eq!(nearest(&"x".repeat(100_000)), None);
+    }
+
+    #[test]
+    fn edits_are_counted() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("abc", "abc"), 0);
+    }
+}

@@ -1,0 +1,228 @@
+//! `init_config`: the sidecar's keys, flat, because Falco checks it with a validator that is weak in nested schemas.
+//!
+//! A key that nobody knows is refused here and not by the schema, whose message would name the key but not the one that
+//! was meant.
+
+mod duration;
+mod keys;
+
+use std::borrow::Cow;
+use std::env;
+use std::path::PathBuf;
+
+use anomaly_baseline::{Score, Settings};
+use anomaly_capture::FeedChoice;
+use anomaly_capture::workload::Template;
+use falco_plugin::schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
+
+use crate::guard::{Health, fault_point};
+use keys::{FEEDS, KEYS};
+
+/// Where the baselines are kept by root.
+const SYSTEM_PATH: &str = "/var/lib/falco-anomaly";
+
+/// What `feed` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FeedSetting {
+    /// The kernel program where it can be loaded, else Falco's events, else whatever works.
+    Auto,
+    /// This feed of ours or nothing.
+    Own(FeedChoice),
+    /// Falco's events alone.
+    Falco,
+}
+
+/// The configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    pub(crate) path: PathBuf,
+    pub(crate) org: String,
+    pub(crate) workload: Template,
+    pub(crate) feed: FeedSetting,
+    pub(crate) settings: Settings,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            path: default_path(),
+            org: "default".to_owned(),
+            workload: Template::default(),
+            feed: FeedSetting::Auto,
+            settings: Settings::default(),
+        }
+    }
+}
+
+/// What is wrong with a configuration, and what to do about it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ConfigError {
+    #[error("init_config has no key {found:?}; did you mean {meant:?}?")]
+    Misspelt { found: String, meant: &'static str },
+    #[error("init_config has no key {0:?}; there are {all}", all = names())]
+    Unknown(String),
+    #[error("{key} is {found}, which is not {wanted}; write for example {example}")]
+    Value { key: &'static str, found: String, wanted: Cow<'static, str>, example: &'static str },
+}
+
+impl Config {
+    fn read(map: Map<String, Value>) -> Result<Self, ConfigError> {
+        let mut config = Self::default();
+        for (name, value) in map {
+            let Some(key) = KEYS.iter().find(|key| key.name == name) else {
+                let found: String = name.chars().take(64).collect();
+                return Err(match keys::nearest(&name) {
+                    Some(meant) => ConfigError::Misspelt { found, meant },
+                    None => ConfigError::Unknown(found),
+                });
+            };
+            config.set(key.name, &value).map_err(|wanted| ConfigError::Value {
+                key: key.name,
+                found: value.to_string().chars().take(64).collect(),
+                wanted,
+                example: key.example,
+            })?;
+        }
+        let Settings { warn, critical, .. } = config.settings;
+        if warn > critical {
+            return Err(ConfigError::Value {
+                key: "warn",
+                found: warn.to_string(),
+                wanted: format!("at most `critical`, {critical}").into(),
+                example: "0.85",
+            });
+        }
+        Ok(config)
+    }
+
+    /// Sets one key, or tells what its value has to be.
+    fn set(&mut self, name: &str, value: &Value) -> Result<(), Cow<'static, str>> {
+        let settings = &mut self.settings;
+        match name {
+            "path" => self.path = text(value).map(PathBuf::from).ok_or("a directory")?,
+            "org" => self.org = text(value).ok_or("a name")?.to_owned(),
+            "workload" => {
+                let template = text(value).ok_or("a template")?;
+                self.workload = template.parse().map_err(|error| format!("a template ({error})"))?;
+            }
+            "feed" => self.feed = feed(value).ok_or_else(|| format!("one of {}", FEEDS.join(", ")))?,
+            "learn_below" => settings.learn_below = score(value).ok_or(A_SCORE)?.value(),
+            "learn_executions" => settings.learn_executions = value.as_u64().ok_or("a whole number")?,
+            "learn_for" => {
+                settings.learn_for = text(value).and_then(duration::parse).ok_or(A_DURATION)?;
+            }
+            "threshold" => {
+                settings.threshold = number_or_text(value)
+                    .and_then(|text| text.parse().ok())
+                    .ok_or("`auto` or a number from 0 to 1 with at most four digits")?;
+            }
+            "warn" => settings.warn = score(value).ok_or(A_SCORE)?,
+            "critical" => settings.critical = score(value).ok_or(A_SCORE)?,
+            "retention_days" => {
+                let days = value.as_u64().and_then(|days| u16::try_from(days).ok()).filter(|days| *days > 0);
+                settings.retention_days = days.ok_or("a number of days from 1 to 65535")?;
+            }
+            _ => unreachable!("the caller took the name from the table of keys"),
+        }
+        Ok(())
+    }
+
+    /// A key's default as people write it.
+    fn default_of(name: &str) -> String {
+        let Self { path: _, org, workload, feed: _, settings } = Self::default();
+        match name {
+            // Not this machine's: the schema is the same everywhere.
+            "path" => SYSTEM_PATH.to_owned(),
+            "org" => org,
+            "workload" => workload.to_string(),
+            "feed" => FEEDS[0].to_owned(),
+            "learn_below" => settings.learn_below.to_string(),
+            "learn_executions" => settings.learn_executions.to_string(),
+            "learn_for" => format!("{}s", settings.learn_for.as_secs()),
+            "threshold" => settings.threshold.to_string(),
+            "warn" => settings.warn.value().to_string(),
+            "critical" => settings.critical.value().to_string(),
+            "retention_days" => settings.retention_days.to_string(),
+            _ => unreachable!("the caller took the name from the table of keys"),
+        }
+    }
+}
+
+const A_SCORE: &str = "a number from 0 to 1 with at most four digits";
+const A_DURATION: &str = "a duration: a whole number and s, m, h or d";
+
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = Map::deserialize(deserializer)?;
+        match Health::default().guard("init_config", || {
+            fault_point("init_config");
+            Self::read(map)
+        }) {
+            Some(config) => config.map_err(D::Error::custom),
+            None => Err(D::Error::custom("reading init_config panicked; report this")),
+        }
+    }
+}
+
+impl JsonSchema for Config {
+    fn schema_name() -> Cow<'static, str> {
+        "anomaly".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let keys = KEYS.iter().map(|key| (key.name.to_owned(), key.schema(&Self::default_of(key.name))));
+        let schema = json!({
+            "description": "How unusual is what this workload runs? Every key has a default that needs no thought.",
+            "type": "object",
+            "properties": keys.collect::<Map<_, _>>(),
+        });
+        Schema::try_from(schema).expect("an object is a schema")
+    }
+}
+
+/// The database's directory where none is configured: a user's own data directory without root.
+fn default_path() -> PathBuf {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let own = || {
+        let data = set("XDG_DATA_HOME").filter(|path| path.is_absolute());
+        data.or_else(|| set("HOME").map(|home| home.join(".local/share")))
+    };
+    if rustix::process::geteuid().is_root() {
+        return SYSTEM_PATH.into();
+    }
+    own().map_or_else(|| SYSTEM_PATH.into(), |data| data.join("falco-anomaly"))
+}
+
+fn text(value: &Value) -> Option<&str> {
+    value.as_str().filter(|text| !text.is_empty())
+}
+
+fn number_or_text(value: &Value) -> Option<String> {
+    match value {
+        Value::Number(number) => Some(number.to_string()),
+        Value::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+fn score(value: &Value) -> Option<Score> {
+    number_or_text(value)?.parse().ok()
+}
+
+fn feed(value: &Value) -> Option<FeedSetting> {
+    match value.as_str()? {
+        "auto" => Some(FeedSetting::Auto),
+        "falco" => Some(FeedSetting::Falco),
+        name => name.parse().ok().map(FeedSetting::Own),
+    }
+}
+
+fn names() -> String {
+    KEYS.iter().map(|key| key.name).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,269 @@
+//! The way of an execution from a feed or an event to a verdict, exactly once.
+
+use std::ffi::CStr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use anomaly_baseline::{Sighting, Teach, utc_day};
+use anomaly_capture::Observation;
+use anomaly_vectorizer::Context;
+
+use super::Core;
+use super::join::{Found, Told};
+use super::judged::Judged;
+use super::pending::Held;
+use super::places::{Files, Missing, Place, Placed, Places};
+use super::verdicts::Handle;
+use crate::event::execution::{self, ExecutionEvent};
+use crate::tables::Container;
+
+/// How long a record waits for Falco's event.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The same while no event of Falco's has told of any execution.
+const PATIENCE_UNHEARD: Duration = Duration::from_millis(50);
+
+/// How long an execution waits for its container's image, in microseconds.
+const IMAGE_PATIENCE: i64 = anomaly_capture::workload::PATIENCE.as_micros() as i64;
+
+/// How long the container plugin alone is given before the runtimes' files are read, in microseconds.
+const TABLE_PATIENCE: i64 = 1_000_000;
+
+/// Processes whose verdict is remembered by process id.
+const UNHEARD: usize = 16_384;
+
+impl Core {
+    /// An execution that Falco's event tells of. Our record is taken where there is one; else `from_event` has to say
+    /// what the event itself tells.
+    pub(crate) fn heard(
+        &self,
+        told: Told<'_>,
+        place: Place<'_>,
+        look_up: impl FnOnce(&CStr) -> Option<Container>,
+        from_event: impl FnOnce() -> Observation,
+    ) -> Option<Handle> {
+        let now = Instant::now();
+        self.hears.store(true, Relaxed);
+        self.metrics.falco_executions.add(1);
+        self.pull(now);
+        let mut joiner = self.joiner.lock();
+        match joiner.find(told, now) {
+            Found::Judged(handle) => {
+                self.metrics.joined.add(1);
+                Some(handle)
+            }
+            Found::Record(observation, ticket) => {
+                self.metrics.joined.add(1);
+                let cgroup = observation.cgroup.clone();
+                let place = if cgroup.is_empty() { place } else { Place { cgroup: &cgroup, ..place } };
+                let handle = self.judge(observation, place, Teach::Policy, look_up);
+                joiner.settle(ticket, handle);
+                Some(handle)
+            }
+            Found::Nothing if self.judges_events.load(Relaxed) => {
+                self.metrics.judged_from_event.add(1);
+                let observation = from_event();
+                self.counters.delivered(&observation);
+                let handle = self.judge(Box::new(observation), place, Teach::Policy, look_up);
+                self.metrics.lost_unjoined.add(joiner.judged_event(told, handle, now));
+                Some(handle)
+            }
+            Found::Nothing => None,
+        }
+    }
+
+    /// A process that ran before capture began.
+    pub(crate) fn seed(
+        &self,
+        observation: Observation,
+        container: Option<&CStr>,
+        look_up: impl FnOnce(&CStr) -> Option<Container>,
+    ) {
+        self.counters.delivered(&observation);
+        let cgroup = observation.cgroup.clone();
+        self.judge(Box::new(observation), Place { container, cgroup: &cgroup }, Teach::Seed, look_up);
+    }
+
+    /// An execution that a feed's thread delivered, for which no event of Falco's is waited.
+    pub(super) fn delivered(&self, observation: Observation, now: Instant) {
+        let (pid, cgroup) = (observation.identity.tgid, observation.cgroup.clone());
+        let place = Place { container: None, cgroup: &cgroup };
+        if self.injectors.lock().is_empty() {
+            // There is a driver: its event may come, before or after.
+            let mut joiner = self.joiner.lock();
+            self.metrics.lost_unjoined.add(joiner.record(observation, now));
+            drop(joiner);
+            self.judge_overdue(now, Duration::ZERO);
+        } else {
+            let handle = self.judge(Box::new(observation), place, Teach::Policy, |_| None);
+            self.remember(pid, handle);
+        }
+    }
+
+    /// Judges the records that no event of Falco's came for.
+    pub(super) fn judge_unheard(&self, now: Instant) {
+        let patience = if self.hears.load(Relaxed) { PATIENCE } else { PATIENCE_UNHEARD };
+        self.judge_overdue(now, patience);
+    }
+
+    fn judge_overdue(&self, now: Instant, patience: Duration) {
+        loop {
+            // One at a time: whoever parses an event may want the joiner in between.
+            let mut joiner = self.joiner.lock();
+            let Some((observation, ticket)) = joiner.overdue(now, patience) else { return };
+            self.metrics.judged_without_event.add(1);
+            let (pid, cgroup) = (observation.identity.tgid, observation.cgroup.clone());
+            let place = Place { container: None, cgroup: &cgroup };
+            let handle = self.judge(observation, place, Teach::Policy, |_| None);
+            joiner.settle(ticket, handle);
+            self.remember(pid, handle);
+        }
+    }
+
+    /// The verdict of a process of whose execution Falco's events did not tell.
+    pub(crate) fn unheard(&self, pid: i64) -> Option<Handle> {
+        if self.hears.load(Relaxed) && self.judges_events.load(Relaxed) {
+            return None;
+        }
+        self.unheard.lock().get(&u32::try_from(pid).ok()?).copied()
+    }
+
+    fn remember(&self, pid: u32, handle: Handle) {
+        let mut unheard = self.unheard.lock();
+        if unheard.len() >= UNHEARD {
+            unheard.clear();
+        }
+        unheard.insert(pid, handle);
+    }
+
+    /// Judges an execution, at once or when it is known whose normal it is.
+    fn judge(
+        &self,
+        observation: Box<Observation>,
+        place: Place<'_>,
+        teach: Teach,
+        look_up: impl FnOnce(&CStr) -> Option<Container>,
+    ) -> Handle {
+        let placed = self.places.lock().find(place, look_up);
+        match placed {
+            Placed::Known(workload) => {
+                let judged = self.judge_in(&workload, &observation, teach);
+                self.verdicts.insert(judged)
+            }
+            // A replay's containers are not this machine's: no file here tells of them.
+            Placed::Unknown(missing) if missing.container.is_none() && !self.is_live() => {
+                let workload = Places::unknown_container();
+                self.metrics.unknown_containers.add(1);
+                let judged = self.judge_in(&workload, &observation, teach);
+                self.verdicts.insert(judged)
+            }
+            Placed::Unknown(missing) => {
+                let handle = self.verdicts.reserve();
+                let crowded = self.pending.lock().push(Held { observation, teach, missing, handle });
+                if let Some(held) = crowded {
+                    self.settle(held, &Places::unknown_container());
+                }
+                handle
+            }
+        }
+    }
+
+    fn judge_in(&self, workload: &str, observation: &Observation, teach: Teach) -> Arc<Judged> {
+        let sighting = Sighting {
+            workload,
+            execution: &observation.execution,
+            context: Context::of(&observation.surroundings),
+            time: observation.time,
+            day: utc_day(observation.time),
+            teach,
+            pid: observation.identity.tgid,
+            ppid: observation.ppid,
+        };
+        let judged = Judged::from(self.engine().observe(&sighting));
+        if teach != Teach::Seed {
+            self.inject(observation, &judged);
+        }
+        Arc::new(judged)
+    }
+
+    /// Injects the event of an execution, where Falco has no driver that tells of it.
+    fn inject(&self, observation: &Observation, judged: &Judged) {
+        let injectors = self.injectors.lock();
+        if injectors.is_empty() {
+            return;
+        }
+        let payload = ExecutionEvent::new(observation, judged.clone()).payload();
+        let time = u64::try_from(observation.time).unwrap_or(0).saturating_mul(1_000);
+        for (_, injector) in injectors.iter() {
+            match injector.emit(execution::around(&payload, i64::from(observation.identity.tgid), time)) {
+                Ok(()) => self.metrics.injected.add(1),
+                Err(_) => self.metrics.lost_injected.add(1),
+            }
+        }
+    }
+
+    /// Looks again for the workloads of executions that wait, in the container plugin's table.
+    pub(crate) fn retry_pending(&self, mut look_up: impl FnMut(&CStr) -> Option<Container>) {
+        if self.pending.lock().is_empty() {
+            return;
+        }
+        let missing = self.pending.lock().missing();
+        for (missing, _) in missing {
+            let workload = self.places.lock().retry(&missing, &mut look_up);
+            if let Some(workload) = workload {
+                self.settle_all(&missing, &workload);
+            }
+        }
+    }
+
+    /// The same in the files of the containers' runtimes, and gives up on those that have waited for too long. `time`
+    /// in microseconds, of the clock that the executions' times come from.
+    pub(super) fn find_pending(&self, files: &mut Files, now: Instant, time: i64) {
+        if self.pending.lock().is_empty() {
+            return;
+        }
+        let missing = self.pending.lock().missing();
+        for (missing, since) in missing {
+            let waited = time.saturating_sub(since);
+            // The container plugin's own answer first, for where its table is there.
+            if missing.container.is_some() && waited < TABLE_PATIENCE {
+                continue;
+            }
+            if let Some(workload) = files.find(&missing.cgroup, now, waited >= IMAGE_PATIENCE) {
+                self.places.lock().learn(&missing, &workload);
+                self.settle_all(&missing, &workload);
+            }
+        }
+        self.metrics.waiting_for_image.set(self.pending.lock().len() as u64);
+    }
+
+    /// Gives up on the workloads of executions long before `time`: in a replay only the recording tells of containers,
+    /// and at the end of a capture nobody does.
+    pub(crate) fn give_up_pending(&self, time: i64) {
+        if self.pending.lock().is_empty() {
+            return;
+        }
+        let missing = self.pending.lock().missing();
+        for (missing, _) in
+            missing.into_iter().filter(|(_, since)| time.saturating_sub(*since) >= IMAGE_PATIENCE)
+        {
+            self.settle_all(&missing, &Places::unknown_container());
+        }
+    }
+
+    fn settle_all(&self, missing: &Missing, workload: &Arc<str>) {
+        let held = self.pending.lock().take(missing);
+        for held in held {
+            self.settle(held, workload);
+        }
+    }
+
+    fn settle(&self, held: Held, workload: &Arc<str>) {
+        if *workload == Places::unknown_container() {
+            self.metrics.unknown_containers.add(1);
+        }
+        let judged = self.judge_in(workload, &held.observation, held.teach);
+        self.verdicts.settle(held.handle, judged);
+    }
+}

@@ -1,0 +1,37 @@
+//! The beginning and the end of a capture.
+
+use falco_plugin::anyhow::Error;
+use falco_plugin::listen::{CaptureListenInput, CaptureListenPlugin};
+
+use crate::core::{Live, acquire};
+use crate::plugin::AnomalyPlugin;
+use crate::seed;
+
+impl CaptureListenPlugin for AnomalyPlugin {
+    fn capture_open(&mut self, input: &CaptureListenInput) -> Result<(), Error> {
+        self.guarded("capture_open", |plugin| plugin.open(input));
+        Ok(())
+    }
+
+    fn capture_close(&mut self, _: &CaptureListenInput) -> Result<(), Error> {
+        self.always("capture_close", Self::end_capture);
+        Ok(())
+    }
+}
+
+impl AnomalyPlugin {
+    fn open(&mut self, input: &CaptureListenInput) {
+        let core = acquire(&self.config);
+        self.use_core(core.clone());
+        let running = self.threads.as_ref().map(|threads| threads.len(&input.reader)).unwrap_or(0);
+        let (live, driver) = (self.injector.is_some(), running > 0);
+        if live {
+            core.go_live(&Live { instance: self.bit, driver, injector: self.injector.as_ref() });
+        } else {
+            core.replay();
+        }
+        if core.begin_seeding() {
+            seed::teach(&core, self.threads.as_ref(), self.containers.as_ref(), &input.reader, live);
+        }
+    }
+}

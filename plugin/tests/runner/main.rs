@@ -1,0 +1,15 @@
+//! The plugin in the SDK's runner: every capability, and every trap that a host sets.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod carried;
+mod driverless;
+mod fields;
+mod kernel;
+mod lifecycle;
+mod logging;
+mod metrics;
+mod seeding;
+mod threads;
+mod workloads;
