@@ -16,7 +16,7 @@ use falco_plugin::extract::{ExtractFieldInfo, ExtractPlugin, ExtractRequest, fie
 use falco_plugin::tables::LazyTableReader;
 
 use crate::core::{Handle, Judged};
-use crate::event::execution::{self, ExecutionEvent};
+use crate::event::execution;
 use crate::event::{Asked, kind};
 use crate::plugin::AnomalyPlugin;
 
@@ -46,14 +46,14 @@ pub struct Carried(Handle);
 
 /// An injected event, read.
 #[derive(Debug, Clone)]
-pub struct Injected(Arc<ExecutionEvent>);
+pub struct Injected(Arc<Judged>);
 
 /// The injected event that was asked last, so that asking ten fields of it reads it once.
 #[derive(Debug, Default)]
 pub(crate) struct LastEvent {
     payload: Vec<u8>,
     time: u64,
-    read: Option<Arc<ExecutionEvent>>,
+    read: Option<Arc<Judged>>,
 }
 
 type Request<'c, 'e, 'r, 't> = ExtractRequest<'c, 'e, 'r, 't, AnomalyPlugin>;
@@ -109,23 +109,23 @@ impl ExtractPlugin for AnomalyPlugin {
             .with_description("The nearest known command line, secrets removed, at most 200 bytes."),
         field("anomaly.proc_name", &Self::proc_name)
             .with_display("Process Name")
-            .with_description("The program's name, on anomaly_exec events."),
+            .with_description("The name of the program whose score this is."),
         field("anomaly.proc_parent", &Self::proc_parent)
             .with_display("Parent Name")
-            .with_description("The parent's name, on anomaly_exec events."),
+            .with_description("The name of its parent when it was executed."),
         field("anomaly.proc_cmdline", &Self::proc_cmdline)
             .with_display("Command Line")
-            .with_description("The command line, secrets removed, on anomaly_exec events."),
+            .with_description("Its command line, secrets removed, at most 200 bytes."),
         field("anomaly.proc_pid", &Self::proc_pid)
             .with_display("Process Id")
-            .with_description("The process id on the host, on anomaly_exec events."),
+            .with_description("Its process id on the host."),
         field("anomaly.proc_uid", &Self::proc_uid)
             .with_display("User Id")
-            .with_description("The effective user id on the host, on anomaly_exec events."),
+            .with_description("Its effective user id on the host."),
     ];
 }
 
-/// A field's function: what it tells of a verdict, or of an injected event.
+/// A field's function: what it tells of a verdict.
 macro_rules! fields {
     ($($name:ident: $type:ty = $ask:ident($tell:expr),)*) => {
         impl AnomalyPlugin {
@@ -149,11 +149,11 @@ fields! {
     seen: u64 = of_verdict(|judged| Some(judged.seen)),
     reason: CString = of_verdict(|judged| judged.reason.as_deref().and_then(text)),
     nearest: CString = of_verdict(|judged| judged.nearest.as_deref().and_then(text)),
-    proc_name: CString = of_event(|event| text(&event.name)),
-    proc_parent: CString = of_event(|event| text(&event.parent)),
-    proc_cmdline: CString = of_event(|event| text(&event.cmdline)),
-    proc_pid: u64 = of_event(|event| Some(u64::from(event.pid))),
-    proc_uid: u64 = of_event(|event| Some(u64::from(event.uid))),
+    proc_name: CString = of_verdict(|judged| text(&judged.name)),
+    proc_parent: CString = of_verdict(|judged| text(&judged.parent)),
+    proc_cmdline: CString = of_verdict(|judged| text(&judged.cmdline)),
+    proc_pid: u64 = of_verdict(|judged| Some(u64::from(judged.pid))),
+    proc_uid: u64 = of_verdict(|judged| Some(u64::from(judged.uid))),
 }
 
 impl AnomalyPlugin {
@@ -211,7 +211,7 @@ impl AnomalyPlugin {
         let score = match found {
             // Its own number tells the score, unless that came later.
             Found::Carried(Carried(handle)) => handle.score().or_else(|| self.verdict(*handle)?.score),
-            Found::Injected(Injected(event)) => event.judged.score,
+            Found::Injected(Injected(judged)) => judged.score,
             Found::Nothing | Found::Unasked => None,
         };
         tell(score?)
@@ -220,16 +220,8 @@ impl AnomalyPlugin {
     fn of_verdict<T>(&self, found: &Found, tell: impl FnOnce(&Judged) -> Option<T>) -> Option<T> {
         match found {
             Found::Carried(Carried(handle)) => tell(&*self.verdict(*handle)?),
-            Found::Injected(Injected(event)) => tell(&event.judged),
+            Found::Injected(Injected(judged)) => tell(judged),
             Found::Nothing | Found::Unasked => None,
-        }
-    }
-
-    #[expect(clippy::unused_self, reason = "called by the same macro as its siblings")]
-    fn of_event<T>(&self, found: &Found, tell: impl FnOnce(&ExecutionEvent) -> Option<T>) -> Option<T> {
-        match found {
-            Found::Injected(Injected(event)) => tell(event),
-            Found::Carried(_) | Found::Nothing | Found::Unasked => None,
         }
     }
 
@@ -239,7 +231,7 @@ impl AnomalyPlugin {
 }
 
 impl LastEvent {
-    fn read(&mut self, event: &RawEvent<'_>) -> Option<Arc<ExecutionEvent>> {
+    fn read(&mut self, event: &RawEvent<'_>) -> Option<Arc<Judged>> {
         // Other plugins' events are of any size, and none of ours.
         if event.payload.len() > execution::MAX_BYTES {
             return None;
@@ -248,7 +240,7 @@ impl LastEvent {
             self.time = event.metadata.ts;
             self.payload.clear();
             self.payload.extend_from_slice(event.payload);
-            self.read = ExecutionEvent::read(event).map(Arc::new);
+            self.read = execution::read(event).map(Arc::new);
         }
         self.read.clone()
     }

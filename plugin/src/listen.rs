@@ -3,7 +3,7 @@
 use falco_plugin::anyhow::Error;
 use falco_plugin::listen::{CaptureListenInput, CaptureListenPlugin};
 
-use crate::core::{Live, acquire};
+use crate::core::{Live, acquire, wall_clock};
 use crate::plugin::AnomalyPlugin;
 use crate::seed;
 
@@ -31,7 +31,13 @@ impl AnomalyPlugin {
             core.replay();
         }
         if core.begin_seeding() {
-            seed::teach(&core, self.threads.as_ref(), self.containers.as_ref(), &input.reader, live);
+            let now = wall_clock();
+            let seeds = seed::running(&core, self.threads.as_ref(), &input.reader, live, now);
+            if live {
+                seed::teach(&core, seeds, now, self.containers.as_ref(), &input.reader);
+            } else {
+                self.seeds = seeds;
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::event::fork::Fork;
 use crate::event::{Heard, kind};
 use crate::plugin::AnomalyPlugin;
 use crate::say;
+use crate::seed;
 use crate::tables::{Parent, Thread, Threads};
 
 /// The events that the container plugin injects begin with this.
@@ -43,6 +44,10 @@ impl AnomalyPlugin {
         // A replay's first events come before its capture begins.
         let Some(core) = self.capture.clone() else { return };
         let (Ok(reader), Ok(writer)) = (input.reader.validate(), input.writer.validate()) else { return };
+        if !self.seeds.is_empty() {
+            let time = microseconds(event.metadata.ts);
+            seed::teach(&core, std::mem::take(&mut self.seeds), time, self.containers.as_ref(), &reader);
+        }
         match event.event_type {
             kind::EXECVE | kind::EXECVEAT => {
                 let started = Instant::now();
@@ -76,7 +81,7 @@ impl AnomalyPlugin {
             threads.container(reader, thread).map(CStr::to_owned)
         });
         let cgroup = widest(exec.cgroup_paths());
-        let time = i64::try_from(exec.time / 1_000).unwrap_or(i64::MAX);
+        let time = microseconds(exec.time);
         let told = Told { pid: u32::try_from(exec.pid).unwrap_or(0), name: exec.name, time, instance: *bit };
         let place = Place { container: container.as_deref(), cgroup: &cgroup };
         let handle = core.heard(
@@ -174,6 +179,11 @@ fn from_event(
         cgroup: cgroup.to_owned(),
         feed: FeedKind::Falco,
     }
+}
+
+/// Falco's time, which is in nanoseconds.
+fn microseconds(time: u64) -> i64 {
+    i64::try_from(time / 1_000).unwrap_or(i64::MAX)
 }
 
 /// The cgroup that says most among those of a process: with the unified hierarchy they are all the same; with the old

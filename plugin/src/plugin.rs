@@ -16,6 +16,7 @@ use crate::extract::LastEvent;
 use crate::guard::{Health, fault_point};
 use crate::metrics;
 use crate::say::Speaker;
+use crate::seed::Seed;
 use crate::tables::{Containers, Threads};
 
 /// One instance. Falco makes several in one process.
@@ -33,6 +34,8 @@ pub struct AnomalyPlugin {
     pub(crate) area: Vec<u8>,
     /// The injected event that was asked last.
     pub(crate) last_event: LastEvent,
+    /// What ran when a replay began, until its first event tells the time.
+    pub(crate) seeds: Vec<Seed>,
     /// Fields extracted so far: one of many is timed.
     pub(crate) extracted: u64,
     /// Whether the order of loading was complained about.
@@ -78,6 +81,7 @@ impl Plugin for AnomalyPlugin {
             bit: 1 << (NEXT.fetch_add(1, Relaxed) % 64),
             area: Vec::new(),
             last_event: LastEvent::default(),
+            seeds: Vec::new(),
             extracted: 0,
             told_order: false,
             shared: Arc::new(shared),

@@ -1,5 +1,7 @@
 //! What runs already when capture begins is normal now, however long ago it was started: a workload that is still
 //! learning learns from it.
+//!
+//! *Now* is the capture's own time. Of a replay it is not known before its first event, so that its seeds wait for one.
 
 use std::ffi::CString;
 
@@ -8,38 +10,59 @@ use anomaly_vectorizer::Surroundings;
 use anomaly_vectorizer::canonical::Raw;
 use falco_plugin::tables::TableReader;
 
-use crate::core::{Core, wall_clock};
+use crate::core::Core;
 use crate::parse::widest;
 use crate::say;
 use crate::tables::{Containers, Parent, Running, Threads};
 
-/// Teaches every process of the thread table; of /proc, where a live Falco's table is empty.
-pub(crate) fn teach(
+/// A process that ran when capture began, and its container's id by the thread table.
+pub(crate) type Seed = (Observation, Option<CString>);
+
+/// The processes that run: those of the thread table, and of /proc where a live Falco's table is empty. Their time is
+/// still to be set where `time` is not known.
+pub(crate) fn running(
     core: &Core,
     threads: Option<&Threads>,
-    containers: Option<&Containers>,
     reader: &impl TableReader,
     live: bool,
-) {
+    time: i64,
+) -> Vec<Seed> {
     let running = threads.map(|threads| threads.running(reader)).unwrap_or_default();
     if running.is_empty() && live {
-        match anomaly_capture::running(&core.root, &core.scrubber) {
-            Ok(running) => running.for_each(|observation| core.seed(observation, None, |_| None)),
-            Err(error) => say::warn(&format!("the processes that run already teach nothing: {error}")),
-        }
-        return;
+        return match anomaly_capture::running(&core.root, &core.scrubber) {
+            Ok(running) => running.map(|observation| (observation, None)).collect(),
+            Err(error) => {
+                say::warn(&format!("the processes that run already teach nothing: {error}"));
+                Vec::new()
+            }
+        };
     }
-    let now = wall_clock();
-    for (process, parent) in running.iter().filter(|(process, _)| !process.is_kernel_thread()) {
-        let container = CString::new(&*process.container).unwrap_or_default();
-        let container = threads.is_some_and(Threads::has_containers).then_some(&*container);
-        core.seed(observation(core, process, parent, now), container, |id| {
+    let says_containers = threads.is_some_and(Threads::has_containers);
+    let programs = running.iter().filter(|(process, _)| !process.is_kernel_thread());
+    programs
+        .map(|(process, parent)| {
+            let container = CString::new(&*process.container).unwrap_or_default();
+            (observation(core, process, parent, time), says_containers.then_some(container))
+        })
+        .collect()
+}
+
+/// Teaches them.
+pub(crate) fn teach(
+    core: &Core,
+    seeds: Vec<Seed>,
+    time: i64,
+    containers: Option<&Containers>,
+    reader: &impl TableReader,
+) {
+    for (observation, container) in seeds {
+        core.seed(Observation { time, ..observation }, container.as_deref(), |id| {
             containers.and_then(|containers| containers.get(reader, id))
         });
     }
 }
 
-fn observation(core: &Core, process: &Running, parent: &Parent, now: i64) -> Observation {
+fn observation(core: &Core, process: &Running, parent: &Parent, time: i64) -> Observation {
     let raw = Raw {
         name: &process.name,
         parent: &parent.name,
@@ -59,7 +82,7 @@ fn observation(core: &Core, process: &Running, parent: &Parent, now: i64) -> Obs
             sockets: None,
         },
         workload: String::new(),
-        time: now,
+        time,
         identity: Identity { tgid: u32::try_from(process.pid).unwrap_or(0), ..Identity::default() },
         ppid: u32::try_from(process.ppid).unwrap_or(0),
         exe: String::from_utf8_lossy(&process.executable).into_owned(),

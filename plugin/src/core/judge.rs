@@ -15,7 +15,7 @@ use super::judged::Judged;
 use super::pending::Held;
 use super::places::{Files, Missing, Place, Placed, Places};
 use super::verdicts::Handle;
-use crate::event::execution::{self, ExecutionEvent};
+use crate::event::execution;
 use crate::tables::Container;
 
 /// How long a record waits for Falco's event.
@@ -180,7 +180,7 @@ impl Core {
             pid: observation.identity.tgid,
             ppid: observation.ppid,
         };
-        let judged = Judged::from(self.engine().observe(&sighting));
+        let judged = Judged::new(observation, self.engine().observe(&sighting));
         if teach != Teach::Seed {
             self.inject(observation, &judged);
         }
@@ -193,7 +193,7 @@ impl Core {
         if injectors.is_empty() {
             return;
         }
-        let payload = ExecutionEvent::new(observation, judged.clone()).payload();
+        let payload = execution::payload(judged);
         let time = u64::try_from(observation.time).unwrap_or(0).saturating_mul(1_000);
         for (_, injector) in injectors.iter() {
             match injector.emit(execution::around(&payload, i64::from(observation.identity.tgid), time)) {

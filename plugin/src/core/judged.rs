@@ -1,13 +1,27 @@
-//! What is kept of a verdict for the fields of later events.
+//! What is kept of an execution and its verdict for the fields of later events.
 
 use std::sync::Arc;
 
+use anomaly_baseline::text::printable;
 use anomaly_baseline::{Explanation, Level, Score, Verdict};
+use anomaly_capture::Observation;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// What fields tell of one execution.
+/// The longest command line that is shown, in bytes. Falcosidekick cuts long alerts where it likes.
+const MAX_COMMAND_LINE: usize = 200;
+
+/// The longest name that is shown, in bytes.
+const MAX_NAME: usize = 128;
+
+/// What fields tell of one execution. All text is printable and without secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Judged {
+    pub(crate) name: Box<str>,
+    pub(crate) parent: Box<str>,
+    pub(crate) cmdline: Box<str>,
+    /// In the initial namespaces, as is `uid`.
+    pub(crate) pid: u32,
+    pub(crate) uid: u32,
     /// Whose baseline was asked.
     #[serde(serialize_with = "as_str", deserialize_with = "from_string")]
     pub(crate) workload: Arc<str>,
@@ -20,13 +34,15 @@ pub(crate) struct Judged {
     pub(crate) novel: bool,
     pub(crate) first: bool,
     pub(crate) seen: u64,
-    /// Printable, at most 200 bytes, as is `nearest`.
+    /// At most 200 bytes, as is `nearest`.
     pub(crate) reason: Option<Box<str>>,
     pub(crate) nearest: Option<Box<str>>,
 }
 
-impl From<Verdict> for Judged {
-    fn from(verdict: Verdict) -> Self {
+impl Judged {
+    /// What is to be told of an execution and the verdict on it.
+    pub(crate) fn new(observation: &Observation, verdict: Verdict) -> Self {
+        let execution = &observation.execution;
         let Verdict {
             workload,
             standing: _,
@@ -46,7 +62,13 @@ impl From<Verdict> for Judged {
             }
             None => (None, None),
         };
+        let shown = |text: &str, limit| printable(text, limit).into_boxed_str();
         Self {
+            name: shown(&execution.name, MAX_NAME),
+            parent: shown(&execution.parent, MAX_NAME),
+            cmdline: shown(&execution.arguments.joined(), MAX_COMMAND_LINE),
+            pid: observation.identity.tgid,
+            uid: execution.uid,
             workload,
             score,
             distance,

