@@ -13,10 +13,15 @@ use serde::{Deserialize, Serialize};
 use super::{Label, Recorded};
 use crate::{FeedKind, Identity, Observation};
 
+/// The longest workload, phase, session and split, in bytes: they are kept, some of them for days.
+const MAX_LABEL: usize = 1024;
+
+/// The longest path of an executable, in bytes: the kernel's own bound.
+const MAX_PATH: usize = 4096;
+
 /// The keys as they are read.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default, expecting = "an object with the keys of a recording")]
-#[derive(Default)]
 pub(super) struct Line<'a> {
     workload: Option<String>,
     day: Option<i64>,
@@ -73,8 +78,13 @@ pub(super) struct Written<'a> {
 impl Line<'_> {
     /// What the line says; `before` is the time of the line before. An error says what is wrong.
     pub(super) fn recorded(self, before: i64, scrubber: &Scrubber) -> Result<Recorded, &'static str> {
+        let longest = [&self.workload, &self.phase, &self.session, &self.split].into_iter().flatten();
+        if longest.map(String::len).max() > Some(MAX_LABEL) {
+            return Err("workload, phase, session or split is longer than 1024 bytes");
+        }
         let args = self.args.unwrap_or_default();
-        let exe = self.exe.unwrap_or_default();
+        let mut exe = self.exe.unwrap_or_default();
+        exe.truncate(exe.floor_char_boundary(MAX_PATH));
         let name = match &self.name {
             Some(name) => name,
             None => basename(if exe.is_empty() { args.first().map_or("", String::as_str) } else { &exe }),

@@ -131,12 +131,24 @@ fn a_line_without_end_costs_bounded_memory_and_the_next_is_read() {
 
 #[test]
 fn the_longest_line_is_read_and_one_more_byte_is_too_long() {
-    let frame = br#"{"name":"a","phase":""}"#.len();
+    let frame = br#"{"name":"a","other":""}"#.len();
     for (length, good) in [(MAX_LINE, 1), (MAX_LINE + 1, 0)] {
-        let line = format!(r#"{{"name":"a","phase":"{}"}}"#, "x".repeat(length - frame));
+        let line = format!(r#"{{"name":"a","other":"{}"}}"#, "x".repeat(length - frame));
         assert_eq!(judged(line.as_bytes()).1, good, "without a line end");
         assert_eq!(judged((line + "\n").as_bytes()).1, good, "with one");
     }
+}
+
+#[test]
+fn what_is_kept_for_days_is_bounded() {
+    let line = |key: &str, length: usize| format!("{{\"name\":\"a\",\"{key}\":\"{}\"}}", "x".repeat(length));
+    for key in ["workload", "phase", "session", "split"] {
+        assert_eq!(judged(line(key, 1024).as_bytes()), (vec![], 1), "{key}");
+        let (reasons, good) = judged(line(key, 1025).as_bytes());
+        assert_eq!((reasons.len(), good), (1, 0), "{key}");
+        assert!(reasons[0].contains("longer than 1024 bytes"), "{reasons:?}");
+    }
+    assert_eq!(one(&line("exe", 5000)).observation.exe.len(), 4096);
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
