@@ -31,7 +31,10 @@ pub use calibration::{Calibration, History, Prior};
 pub use counters::CounterValues;
 pub use distance::Measure;
 pub use engine::{Engine, Loaded, Method};
-pub use row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, utc_day};
+pub use row::{
+    Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings, key_without_surroundings,
+    utc_day,
+};
 pub use score::{Level, ParseScoreError, Score};
 pub use settings::{Settings, Threshold};
 pub use store::{Access, Store, StoreError};

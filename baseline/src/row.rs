@@ -32,6 +32,28 @@ impl RowState {
     pub fn from_u8(discriminant: u8) -> Option<Self> {
         [Self::Active, Self::Held, Self::Denied, Self::Forgotten].get(usize::from(discriminant)).copied()
     }
+
+    /// The one of two states that stands where two rows become one: a person's *never* before what was learned, what
+    /// was learned before what still waits, and what is forgotten last.
+    pub fn stricter(self, other: Self) -> Self {
+        let rank = |state| match state {
+            Self::Denied => 3,
+            Self::Active => 2,
+            Self::Held => 1,
+            Self::Forgotten => 0,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+
+    /// The state as a word, as people and files have it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Held => "held",
+            Self::Denied => "denied",
+            Self::Forgotten => "forgotten",
+        }
+    }
 }
 
 /// The distinct days on which a row was seen, over the last 64.
@@ -68,6 +90,19 @@ impl DaySet {
         new
     }
 
+    /// Adds every day of another set.
+    pub fn extend(&mut self, other: Self) {
+        for ago in (0..64).rev().filter(|ago| other.bits & (1 << ago) != 0) {
+            self.insert(other.last.saturating_sub(ago));
+        }
+    }
+
+    /// The days, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = Day> {
+        let Self { last, bits } = *self;
+        (0..64).rev().filter(move |ago| bits & (1 << ago) != 0).map(move |ago| last.saturating_sub(ago))
+    }
+
     /// How many distinct days.
     pub fn len(&self) -> u32 {
         self.bits.count_ones()
@@ -77,6 +112,26 @@ impl DaySet {
     pub fn is_empty(&self) -> bool {
         self.bits == 0
     }
+}
+
+/// An odd number whose bits are spread out: 2^128 divided by the golden ratio.
+const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+
+/// How far the key is turned for each dimension of the surroundings.
+const TURN: u32 = 29;
+
+/// The key under which a known execution is held for its surroundings alone, of the key of its features and of what
+/// surrounded it.
+pub fn key_in_surroundings(key: u128, seen: Seen) -> u128 {
+    seen.bits()
+        .into_iter()
+        .fold(key, |key, bits| key.rotate_left(TURN) ^ u128::from(bits).wrapping_mul(SPREAD))
+}
+
+/// What [`key_in_surroundings`] was given: the key of the features.
+pub fn key_without_surroundings(key: u128, seen: Seen) -> u128 {
+    let bits = seen.bits().into_iter().rev();
+    bits.fold(key, |key, bits| (key ^ u128::from(bits).wrapping_mul(SPREAD)).rotate_right(TURN))
 }
 
 /// One distinct execution of a workload, as a store keeps it.
@@ -125,4 +180,28 @@ pub struct WorkloadRecord {
     pub learned_at: Option<Timestamp>,
     /// The days with at least one execution.
     pub days: DaySet,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn surroundings_are_put_upon_a_key_and_taken_off() {
+        let seen = Seen::from_bits([1, 2, 0, u32::MAX]);
+        let key = key_in_surroundings(7 << 100, seen);
+        assert_ne!(key, 7 << 100);
+        assert_eq!(key_without_surroundings(key, seen), 7 << 100);
+        assert_ne!(key_without_surroundings(key, Seen::from_bits([1, 2, 0, 1])), 7 << 100);
+    }
+
+    #[test]
+    fn days_are_told_and_put_together() {
+        let mut days = DaySet::of(10);
+        days.extend(DaySet { last: 8, bits: 0b101 });
+        assert_eq!(days.iter().collect::<Vec<_>>(), [6, 8, 10]);
+        let mut early = DaySet::of(-300);
+        early.extend(days);
+        assert_eq!(early, days, "what is too old leaves no trace");
+    }
 }

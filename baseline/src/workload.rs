@@ -14,7 +14,7 @@ use crate::features::{self, Packed};
 use crate::history::{Group, OwnDays, Today, days_to_promote, is_forgotten};
 use crate::index::{Index, Scratch};
 use crate::learning::{self, Recent};
-use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord};
+use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
 use crate::rows::{Row, Rows, Unsaved, from_stored, to_stored};
 use crate::score::{Level, Score};
 use crate::settings::{Settings, Threshold};
@@ -164,7 +164,7 @@ impl Workload {
         let query = Query::new(&scratch.packed, &context, &scratch.embedding.vector);
         let found = self.search(&query, shared, &mut scratch.index);
         // An execution that is known but for its surroundings is held under a key of its own.
-        let key = if is_known { key_in_context(key, &context) } else { key };
+        let key = if is_known { key_in_surroundings(key, context.into()) } else { key };
         let group = Group::of(execution);
         let runs = match self.rows.find(key).and_then(|number| self.rows.get(number)) {
             Some(row) => row.runs_on(self.today.day),
@@ -366,8 +366,8 @@ impl Workload {
                 self.rows.remove(number);
                 self.unsaved.deleted.push(held);
                 if let Some(row) = self.rows.get_mut(original) {
-                    row.seen = merged(row.seen, seen);
-                    self.seen = merged(self.seen, seen);
+                    row.seen.extend(seen);
+                    self.seen.extend(seen);
                 }
                 self.mark(original, Unsaved::Row);
             }
@@ -449,7 +449,7 @@ impl Workload {
         for &feature in &row.features {
             *self.known.entry(feature).or_default() += 1;
         }
-        self.seen = merged(self.seen, row.seen);
+        self.seen.extend(row.seen);
         self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
     }
 
@@ -642,18 +642,4 @@ fn level(score: Score, settings: &Settings) -> Level {
 fn never_learn(execution: &Execution, settings: &Settings) -> bool {
     let file = execution.arguments.iter().next().map_or("", |path| path.rsplit('/').next().unwrap_or(path));
     settings.never_learn.iter().any(|never| *never == execution.name || *never == file)
-}
-
-/// The key under which a known execution is held for its surroundings.
-fn key_in_context(key: u128, context: &Context) -> u128 {
-    let bits = Seen::from(*context).bits();
-    bits.into_iter().fold(key, |key, bits| key.rotate_left(29) ^ u128::from(bits).wrapping_mul(SPREAD))
-}
-
-/// An odd number whose bits are spread out: 2^128 divided by the golden ratio.
-const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
-
-fn merged(a: Seen, b: Seen) -> Seen {
-    let (a, b) = (a.bits(), b.bits());
-    Seen::from_bits(std::array::from_fn(|dimension| a[dimension] | b[dimension]))
 }

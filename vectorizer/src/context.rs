@@ -233,9 +233,10 @@ impl Context {
     }
 
     /// The values in words, for a person to read.
-    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+    pub fn words(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let Self(bits) = *self;
         VALUES.iter().filter_map(move |(dimension, bit, _, words)| {
-            (self.0[*dimension as usize] & bit != 0).then_some(*words)
+            (bits[*dimension as usize] & bit != 0).then_some(*words)
         })
     }
 }
@@ -248,6 +249,29 @@ impl Seen {
             *seen |= bits;
         }
         *self != before
+    }
+
+    /// Adds everything that another row was seen with.
+    pub fn extend(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(seen, bits)| *seen |= bits);
+    }
+
+    /// The values in words, for a person to read and for [`from_words`](Self::from_words).
+    pub fn words(&self) -> impl Iterator<Item = &'static str> {
+        Context(self.0).words()
+    }
+
+    /// From words; `Err` is the first that no value has.
+    ///
+    /// # Errors
+    /// The word that is none of ours.
+    pub fn from_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
+        let mut seen = Self::default();
+        for word in words {
+            let (dimension, bit, ..) = VALUES.iter().find(|value| value.3 == word).ok_or(word)?;
+            seen.0[*dimension as usize] |= bit;
+        }
+        Ok(seen)
     }
 
     /// The bits per dimension in the order of [`Dimension::ALL`], as stored.
@@ -293,6 +317,14 @@ mod tests {
         let remote = Some(remote.parse().expect("an address"));
         let socket = InheritedSocket { fd: 0, family: SocketFamily::Inet, protocol: 6, local: None, remote };
         Surroundings { tty: Some(false), sockets: Some(vec![socket]), ..Surroundings::default() }
+    }
+
+    #[test]
+    fn what_was_seen_is_told_in_words_and_read_back() {
+        let all = Seen::from_bits([3, 7, 15, 127]);
+        assert_eq!(all.words().count(), VALUES.len());
+        assert_eq!(Seen::from_words(all.words()), Ok(all));
+        assert_eq!(Seen::from_words(["a terminal", "a window"]), Err("a window"));
     }
 
     #[test]

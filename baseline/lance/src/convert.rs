@@ -2,21 +2,25 @@
 //!
 //! Pure. A newer version may tell two executions apart that an older one did not, and can no more do so for rows that
 //! are one already; or it may see two as one, and then their rows become one: counts add up, and what a person or
-//! the policy said about either is kept, the stricter first.
+//! the policy said about either is kept, the stricter first. A row that is held for its surroundings alone stays one
+//! beside the row of the execution itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use anomaly_baseline::{DaySet, RowState, StoredRow};
-use anomaly_vectorizer::{Embedder, Embedding, Seen};
+use anomaly_baseline::{StoredRow, key_in_surroundings, key_without_surroundings};
+use anomaly_vectorizer::{Embedder, Embedding};
 
 /// The rows in the embedder's space.
 pub(crate) fn convert(rows: Vec<StoredRow>, embedder: &dyn Embedder) -> Vec<StoredRow> {
+    let before: HashSet<_> = rows.iter().map(|row| (row.kind.clone(), row.key)).collect();
     let mut embedding = Embedding::default();
     let mut places = HashMap::with_capacity(rows.len());
     let mut converted: Vec<StoredRow> = Vec::with_capacity(rows.len());
     for mut row in rows {
         embedder.embed(&row.execution, &mut embedding);
-        row.key = embedding.key;
+        let exact = key_without_surroundings(row.key, row.seen);
+        let for_surroundings = exact != row.key && before.contains(&(row.kind.clone(), exact));
+        row.key = if for_surroundings { key_in_surroundings(embedding.key, row.seen) } else { embedding.key };
         row.features.clone_from(&embedding.features);
         row.vector = embedding.vector.to_vec();
         let place = *places.entry((row.kind.clone(), row.key)).or_insert(converted.len());
@@ -30,38 +34,20 @@ pub(crate) fn convert(rows: Vec<StoredRow>, embedder: &dyn Embedder) -> Vec<Stor
 
 /// Adds what `other` counted to `row`: two rows of one execution.
 fn merge(row: &mut StoredRow, other: StoredRow) {
-    let bits: [u32; 4] = std::array::from_fn(|index| row.seen.bits()[index] | other.seen.bits()[index]);
-    row.seen = Seen::from_bits(bits);
+    row.seen.extend(other.seen);
     row.count = row.count.saturating_add(other.count);
     row.first_seen = row.first_seen.min(other.first_seen);
     row.last_seen = row.last_seen.max(other.last_seen);
     row.first_day = row.first_day.min(other.first_day);
-    add_days(&mut row.days, other.days);
+    row.days.extend(other.days);
     row.distance = row.distance.min(other.distance);
-    row.state =
-        [row.state, other.state].into_iter().max_by_key(|state| strictness(*state)).unwrap_or(row.state);
-}
-
-/// A person's *never* before what was learned, what was learned before what still waits, and what is forgotten last.
-fn strictness(state: RowState) -> u8 {
-    match state {
-        RowState::Denied => 3,
-        RowState::Active => 2,
-        RowState::Held => 1,
-        RowState::Forgotten => 0,
-    }
-}
-
-/// Adds the days of one set to another.
-pub(crate) fn add_days(days: &mut DaySet, other: DaySet) {
-    for ago in (0..64).rev().filter(|ago| other.bits & (1 << ago) != 0) {
-        days.insert(other.last.saturating_sub(ago));
-    }
+    row.state = row.state.stricter(other.state);
 }
 
 #[cfg(test)]
 mod tests {
-    use anomaly_vectorizer::{DIMENSIONS, Described, Execution, Space};
+    use anomaly_baseline::{DaySet, RowState};
+    use anomaly_vectorizer::{DIMENSIONS, Described, Execution, Seen, Space};
 
     use super::*;
     use crate::testing;
@@ -102,6 +88,25 @@ mod tests {
         assert_eq!(one.first_seen, expected_first);
         assert_eq!(one.vector, [0.5; DIMENSIONS]);
         assert_eq!((two.key, two.count, &two.execution), (8, other.count, &other.execution));
+    }
+
+    #[test]
+    fn what_is_held_for_its_surroundings_does_not_become_normal() {
+        let mut normal = testing::hostile_row(1);
+        normal.state = RowState::Active;
+        normal.seen = Seen::from_bits([1, 0, 0, 0]);
+        let seen = Seen::from_bits([2, 0, 1, 0]);
+        let held = StoredRow {
+            state: RowState::Held,
+            seen,
+            key: key_in_surroundings(normal.key, seen),
+            ..normal.clone()
+        };
+        let converted = convert(vec![held, normal.clone()], &Coarse);
+        let [held, kept] = &converted[..] else { panic!("two rows") };
+        assert_eq!(held.key, key_in_surroundings(u128::from(normal.execution.uid), seen));
+        assert_eq!((held.state, held.seen), (RowState::Held, seen));
+        assert_eq!((kept.state, kept.seen), (RowState::Active, normal.seen));
     }
 
     #[test]

@@ -7,8 +7,6 @@
 use anomaly_baseline::{DaySet, StoredRow, WorkloadRecord};
 use serde_json::{Value, json};
 
-use crate::convert::add_days;
-
 /// The kind of the row that holds the record. No act has a name that starts with a dot.
 pub(crate) const RECORD_KIND: &str = ".workload";
 
@@ -48,7 +46,7 @@ pub(crate) fn from_json(text: &str) -> Option<WorkloadRecord> {
 pub(crate) fn from_rows(rows: &[StoredRow]) -> WorkloadRecord {
     let mut days = DaySet::default();
     for row in rows {
-        add_days(&mut days, row.days);
+        days.extend(row.days);
     }
     WorkloadRecord {
         executions: rows.iter().fold(0, |sum, row| sum.saturating_add(row.count)),
