@@ -4,16 +4,13 @@
 //! theirs without the class. What is not known is `null` where it is a field, and absent where a recording would leave
 //! it out.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use anomaly_baseline::text::needs_escape;
 use anomaly_baseline::{Level, Progress, Score, Standing, Verdict};
 use anomaly_capture::FeedKind;
 use anomaly_capture::recording::{Label, Recorded};
 use anomaly_vectorizer::{Arguments, Surroundings};
 use serde::Serialize;
-use serde_json::Serializer;
-use serde_json::ser::Formatter;
 
 /// The keys in the order in which they are written.
 #[derive(Debug, Serialize)]
@@ -74,30 +71,11 @@ struct Learning {
 /// Writes one line.
 pub(crate) fn write(out: &mut Vec<u8>, recorded: &Recorded, verdict: &Verdict) {
     let before = out.len();
-    let outcome = Line::new(recorded, verdict).serialize(&mut Serializer::with_formatter(&mut *out, Escaped));
+    let outcome = anomaly_baseline::json::write(out, &Line::new(recorded, verdict));
     match outcome.and_then(|()| out.write_all(b"\n").map_err(serde_json::Error::io)) {
         Ok(()) => {}
         // Text, numbers and a vector of bytes: neither can fail. If it did, no half line may stay.
         Err(_) => out.truncate(before),
-    }
-}
-
-/// Compact JSON in which every character that could fool a terminal is escaped, for somebody may look at it on one.
-/// The values are the same.
-#[derive(Debug)]
-struct Escaped;
-
-impl Formatter for Escaped {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut written = 0;
-        for (at, character) in fragment.char_indices().filter(|(_, character)| needs_escape(*character)) {
-            writer.write_all(&fragment.as_bytes()[written..at])?;
-            written = at + character.len_utf8();
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-        }
-        writer.write_all(&fragment.as_bytes()[written..])
     }
 }
 
@@ -186,21 +164,5 @@ const fn name(standing: &Standing) -> &'static str {
         Standing::Unlearned => "unlearned",
         Standing::Loading => "loading",
         Standing::Refused => "refused",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn escaping_changes_the_text_and_not_the_value() {
-        let hostile = "a\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{e0041}\"\\\n日本 ☃";
-        let mut out = Vec::new();
-        hostile.serialize(&mut Serializer::with_formatter(&mut out, Escaped)).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        assert!(!text.chars().any(needs_escape) && text.contains("日本 ☃"), "{text:?}");
-        assert!(text.contains("\\u009b31m\\u007f\\u202e\\udb40\\udc41"), "{text}");
-        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), hostile);
     }
 }
