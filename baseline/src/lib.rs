@@ -9,14 +9,20 @@
 
 mod calibration;
 mod counters;
+mod decide;
 mod distance;
 mod engine;
 mod explain;
 mod features;
+mod feedback;
 mod history;
 mod index;
+mod inspect;
+pub mod json;
 mod learning;
 mod lineage;
+mod pattern;
+mod people;
 mod row;
 mod rows;
 mod score;
@@ -31,8 +37,11 @@ pub use calibration::{Calibration, History, Prior};
 pub use counters::CounterValues;
 pub use distance::Measure;
 pub use engine::{Engine, Loaded, Method};
+pub use feedback::{Action, Feedback, FeedbackLog, ParseActionError, Settled};
+pub use inspect::{InspectedFeature, Inspection, Neighbour, RowView};
+pub use pattern::{ParsePatternError, Pattern};
 pub use row::{
-    Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings, key_without_surroundings,
+    Day, DaySet, Recent, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings, key_without_surroundings,
     utc_day,
 };
 pub use score::{Level, ParseScoreError, Score};
