@@ -72,11 +72,7 @@ mod tests {
         let difference = diff(&before, &after);
         assert_eq!(
             difference.changes,
-            [
-                Change::New(&new),
-                Change::Gone(&gone),
-                Change::State { before: &before[2], after: &changed }
-            ]
+            [Change::New(&new), Change::Gone(&gone), Change::State { before: &before[2], after: &changed }]
         );
         assert_eq!((difference.same, difference.counted_differently), (1, 1));
         assert_eq!(diff(&before, &before), Difference { same: 3, ..Difference::default() });

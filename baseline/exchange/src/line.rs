@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use anomaly_baseline::{Day, DaySet, RowState, Timestamp, WorkloadRecord};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The version of the lines. Raised by every change that an older release would misread; keys that it does not know
 /// are ignored.
@@ -73,9 +73,22 @@ pub(crate) struct Row<'a> {
 }
 
 /// A time in RFC 3339, to the microsecond.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment(jiff::Timestamp);
+
+// By hand: asking jiff for it would have LanceDB, which stands on jiff, compiled anew.
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(|_| de::Error::custom("a time is like 2026-11-21T13:00:00Z"))
+    }
+}
 
 impl Moment {
     /// Times that no calendar has become the nearest that it has.

@@ -92,7 +92,8 @@ pub fn shift(portion: &mut Portion, today: Day) {
     /// Microseconds.
     const DAY: Timestamp = 86_400_000_000;
     let rows = portion.rows.iter().map(|row| row.days);
-    let Some(newest) = rows.chain([portion.record.days]).filter(|days| !days.is_empty()).map(|days| days.last).max()
+    let Some(newest) =
+        rows.chain([portion.record.days]).filter(|days| !days.is_empty()).map(|days| days.last).max()
     else {
         return;
     };
@@ -117,11 +118,11 @@ pub fn shift(portion: &mut Portion, today: Day) {
 fn both(ours: &StoredRow, theirs: &StoredRow) -> StoredRow {
     let mut both = ours.clone();
     both.state = ours.state.stricter(theirs.state);
-    // What a held execution was seen with is no part of what is normal.
-    match (ours.state == RowState::Active, theirs.state == RowState::Active) {
-        (true, false) => {}
-        (false, true) => both.seen = theirs.seen,
-        _ => both.seen.extend(theirs.seen),
+    // What a held execution was seen with is no part of what is normal: the state that stands brings its own.
+    if ours.state == theirs.state {
+        both.seen.extend(theirs.seen);
+    } else if both.state == theirs.state {
+        both.seen = theirs.seen;
     }
     both.count = ours.count.max(theirs.count);
     both.first_seen = ours.first_seen.min(theirs.first_seen);

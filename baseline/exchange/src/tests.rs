@@ -49,10 +49,14 @@ proptest! {
     }
 
     #[test]
-    fn merging_again_changes_nothing_and_either_way_gives_the_same(a in portion(), b in portion()) {
+    fn merging_again_changes_nothing_and_any_order_gives_the_same(
+        a in portion(), b in portion(), c in portion(),
+    ) {
         let ab = applied(&a, merge(&a, b.clone()));
         prop_assert_eq!(&ab, &applied(&b, merge(&b, a.clone())));
-        let after = Portion { rows: ab.into_values().collect(), ..a };
+        let after = Portion { rows: ab.into_values().collect(), ..a.clone() };
+        let bc = Portion { rows: applied(&b, merge(&b, c.clone())).into_values().collect(), ..b.clone() };
+        prop_assert_eq!(applied(&after, merge(&after, c)), applied(&a, merge(&a, bc)));
         let again = merge(&after, b.clone());
         prop_assert_eq!((again.rows.len(), again.added, again.unchanged), (0, 0, b.rows.len()));
     }
@@ -105,11 +109,16 @@ fn an_export_is_the_same_bytes_in_every_release() {
     held.key = key_in_surroundings(held.key, held.seen);
     held.days = DaySet { last: 20, bits: 0b101 };
     let expected = concat!(
-        r#"{"baseline":{"format":1,"scheme":"hashed","feature_version":1}}"#, "\n",
-        r#"{"workload":{"workload":"web","executions":9,"first_seen":"1970-01-01T00:00:00Z","last_seen":"1970-01-01T00:00:00Z","first_day":0,"learned_at":null,"days":[]}}"#, "\n",
-        r#"{"row":{"workload":"web","kind":"exec","state":"held","name":"curl","parent":"sh","grandparent":"nginx","uid":33,"args":["curl","--flag"],"context":["no terminal","a public connection on 0-2"],"for_context":true,"count":1,"first_seen":"1970-01-01T00:00:01Z","last_seen":"1970-01-01T00:00:02Z","first_day":20,"days":[18,20],"distance":0.25}}"#, "\n",
-        r#"{"row":{"workload":"web","kind":"exec","state":"active","name":"id","parent":"sh","grandparent":"nginx","uid":33,"args":["id","--flag"],"count":1,"first_seen":"1970-01-01T00:00:01Z","last_seen":"1970-01-01T00:00:02Z","first_day":20,"days":[20],"distance":0.25}}"#, "\n",
-        r#"{"end":{"workloads":1,"rows":2}}"#, "\n",
+        r#"{"baseline":{"format":1,"scheme":"hashed","feature_version":1}}"#,
+        "\n",
+        r#"{"workload":{"workload":"web","executions":9,"first_seen":"1970-01-01T00:00:00Z","last_seen":"1970-01-01T00:00:00Z","first_day":0,"learned_at":null,"days":[]}}"#,
+        "\n",
+        r#"{"row":{"workload":"web","kind":"exec","state":"held","name":"curl","parent":"sh","grandparent":"nginx","uid":33,"args":["curl","--flag"],"context":["no terminal","a public connection on 0-2"],"for_context":true,"count":1,"first_seen":"1970-01-01T00:00:01Z","last_seen":"1970-01-01T00:00:02Z","first_day":20,"days":[18,20],"distance":0.25}}"#,
+        "\n",
+        r#"{"row":{"workload":"web","kind":"exec","state":"active","name":"id","parent":"sh","grandparent":"nginx","uid":33,"args":["id","--flag"],"count":1,"first_seen":"1970-01-01T00:00:01Z","last_seen":"1970-01-01T00:00:02Z","first_day":20,"days":[20],"distance":0.25}}"#,
+        "\n",
+        r#"{"end":{"workloads":1,"rows":2}}"#,
+        "\n",
     );
     assert_eq!(String::from_utf8(written(&[one(vec![row("id"), held])])).expect("text"), expected);
 }

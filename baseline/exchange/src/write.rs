@@ -65,8 +65,8 @@ impl<'a, W: Write> Writer<'a, W> {
     fn row(&mut self, workload: &str, row: &StoredRow) -> io::Result<()> {
         let StoredRow { kind, key, execution, seen, count, first_seen, last_seen, first_day, .. } = row;
         self.embedder.embed(execution, &mut self.embedding);
-        let for_context = *key != self.embedding.key
-            && key_without_surroundings(*key, *seen) == self.embedding.key;
+        let for_context =
+            *key != self.embedding.key && key_without_surroundings(*key, *seen) == self.embedding.key;
         self.rows += 1;
         self.line(&Line::Row(Row {
             workload: workload.into(),
