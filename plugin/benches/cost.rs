@@ -1,7 +1,7 @@
 //! What the plugin costs its host per event, through the C functions that Falco calls.
 //!
 //! Times are those that the thread spent on a processor, so that what else runs on the machine does not count. With
-//! `ANOMALY_BOUNDS=1` it fails beyond what is allowed.
+//! `ANOMALY_BOUNDS=1` it fails beyond what is allowed. Of what ships: `cargo bench --profile dist --bench cost`.
 
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -14,17 +14,21 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 use support::c_api::Falco;
-use support::{Exec, connect, exec};
+use support::{Exec, clone, connect, exec};
 
 /// What is allowed: per event that is no execution, per repeated execution, and for novelties at the 99th percentile.
-const BOUNDS: [(&str, Duration); 3] = [
+const BOUNDS: [(&str, Duration); 4] = [
     ("a field of another event", Duration::from_nanos(200)),
+    ("a fork", Duration::from_nanos(200)),
     ("a repeated execution", Duration::from_micros(5)),
     ("a novel execution, p99", Duration::from_micros(200)),
 ];
 
 /// Who executes, one after the other.
 const PIDS: Range<i64> = 1_000..2_000;
+
+/// Who is forked by the first of them.
+const FORKED: i64 = 5_000;
 
 /// Distinct executions that the workload knows.
 const ROWS: usize = 10_000;
@@ -55,6 +59,11 @@ fn main() -> ExitCode {
     let field = measure(1_000_000, || _ = black_box(falco.extract(black_box(&other), score)));
     assert!(falco.extract(&other, score).is_some(), "the event has a score");
 
+    falco.process(FORKED, PIDS.start, "rsync");
+    let forked = clone(FORKED, FORKED, PIDS.start);
+    let fork = measure(1_000_000, || falco.parse(black_box(&forked)));
+    assert!(falco.extract(&connect(FORKED), score).is_some(), "it carries its parent's");
+
     let mut novelties: Vec<Duration> = (0..5_000)
         .map(|number| {
             let event = novel(number).event();
@@ -69,7 +78,7 @@ fn main() -> ExitCode {
     assert_ne!(falco.text(&last, "anomaly.score").as_deref(), Some("0.0000"), "they were novel");
 
     let mut within = true;
-    for ((what, bound), measured) in BOUNDS.into_iter().zip([field, repeated, novelty]) {
+    for ((what, bound), measured) in BOUNDS.into_iter().zip([field, fork, repeated, novelty]) {
         within &= measured <= bound;
         println!("{what:<28} {measured:>10.3?}   (bound {bound:?})");
     }

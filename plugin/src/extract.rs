@@ -15,16 +15,13 @@ use falco_plugin::event::events::RawEvent;
 use falco_plugin::extract::{ExtractFieldInfo, ExtractPlugin, ExtractRequest, field};
 use falco_plugin::tables::LazyTableReader;
 
-use crate::core::{Handle, Judged};
+use crate::core::{Handle, Judged, MAX_WORKLOAD};
 use crate::event::execution;
 use crate::event::{Asked, kind};
 use crate::plugin::AnomalyPlugin;
 
 /// One field of this many is timed.
 const TIMED: u64 = 64;
-
-/// The longest workload's name that is shown.
-const MAX_WORKLOAD: usize = 253;
 
 /// What answers for an event.
 #[derive(Debug, Clone, Default)]

@@ -46,6 +46,7 @@ impl Health {
                 .unwrap_or("no message");
             say::error(&format!(
                 "scoring is off because of a fault in {place}: {}; restart Falco to turn it on again, and report this",
+                // Short enough for the remedy to be read.
                 printable(cause, 300)
             ));
         }

@@ -6,19 +6,9 @@ mod support;
 use crate::guard::tests::{arm, is_armed};
 use support::{ANOMALY, HOST, Host, config, connect, exec};
 
-/// A host that has learned what `known` is, and the directory of its database.
-fn host() -> (tempfile::TempDir, Host) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut host = Host::new(&config(directory.path(), 20));
-    for pid in 100..140 {
-        host.event(exec(pid, 1, "/usr/sbin/nginx -g daemon").event());
-    }
-    (directory, host)
-}
-
 #[test]
 fn in_parse() {
-    let (_directory, mut host) = host();
+    let (_directory, mut host) = Host::learned();
     arm("parse");
     assert_eq!(host.score(&exec(200, 1, "/usr/sbin/nginx -g daemon")), None);
     assert!(!is_armed());
@@ -32,7 +22,7 @@ fn in_parse() {
 
 #[test]
 fn in_extract() {
-    let (_directory, mut host) = host();
+    let (_directory, mut host) = Host::learned();
     let event = host.event(exec(200, 1, "/usr/sbin/nginx -g daemon").event());
     assert!(host.field(&event, "anomaly.score").is_some());
     arm("extract");
@@ -44,7 +34,7 @@ fn in_extract() {
 
 #[test]
 fn in_metrics() {
-    let (_directory, host) = host();
+    let (_directory, host) = Host::learned();
     arm("metrics");
     let runner = host.stop();
     let mut capturing = runner.start_capture().expect("started again");

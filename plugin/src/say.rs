@@ -9,8 +9,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use anomaly_baseline::text::printable;
 use log::{Level, LevelFilter, Record};
 use parking_lot::RwLock;
+
+/// The longest message, in bytes: causes come from outside and have any length.
+const MAX_MESSAGE: usize = 2_000;
 
 /// The instance behind the SDK's logger, while it lives.
 static SPEAKER: RwLock<Option<u64>> = RwLock::new(None);
@@ -63,6 +67,8 @@ pub(crate) fn error(text: &str) {
 }
 
 fn say(level: Level, text: &str) {
+    // Messages name paths, workloads and what other programs answered: all of that may hold control characters.
+    let text = printable(text, MAX_MESSAGE);
     // Held until the message is out, so that the instance cannot go meanwhile.
     let speaker = SPEAKER.read();
     if speaker.is_some() {
@@ -70,7 +76,7 @@ fn say(level: Level, text: &str) {
         log::logger()
             .log(&Record::builder().level(level).target("anomaly").args(format_args!("{text}")).build());
     } else {
-        to_standard_error(level, text);
+        to_standard_error(level, &text);
     }
 }
 

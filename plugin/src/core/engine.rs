@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anomaly_baseline::{Access, Engine, Loaded, Method, StoreError};
+use anomaly_baseline::{Access, Engine, Loaded, Method, Store, StoreError, StoredRow, WorkloadRecord};
 use anomaly_lance::{LanceStore, StoreOptions};
 use anomaly_vectorizer::Hashed;
 
@@ -26,8 +26,9 @@ pub(super) fn canonical(path: &Path) -> PathBuf {
 pub(super) fn open(config: &Config, path: &Path) -> Engine {
     let embedder = Arc::new(Hashed::default());
     let options = StoreOptions { org: config.org.clone(), ..StoreOptions::new(path, embedder.clone()) };
-    let opened = LanceStore::open(options).and_then(|store| {
-        let (settings, store) = (config.settings.clone(), Box::new(store));
+    let opened = LanceStore::open(options).map(|store| Box::new(store) as Box<dyn Store>);
+    let opened = opened.or_else(Newer::instead).and_then(|store| {
+        let settings = config.settings.clone();
         Engine::with_store(settings, embedder.clone(), Method::default(), store).map_err(|error| {
             StoreError::Unusable {
                 path: path.to_owned(),
@@ -59,6 +60,42 @@ pub(super) fn open(config: &Config, path: &Path) -> Engine {
         }
     }
     engine
+}
+
+/// In place of a database that a newer release made. An engine that learned anew beside it would score by other
+/// measures than those that were learned; with a store that does not load it gives no scores.
+struct Newer(Option<StoreError>);
+
+impl Newer {
+    /// Such a store, where this is the error; else the error.
+    fn instead(error: StoreError) -> Result<Box<dyn Store>, StoreError> {
+        if matches!(error, StoreError::Newer { .. }) { Ok(Box::new(Self(Some(error)))) } else { Err(error) }
+    }
+}
+
+impl Store for Newer {
+    fn access(&mut self) -> Access {
+        Access::Reader
+    }
+
+    fn load(
+        &mut self,
+        _: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
+    ) -> Result<Vec<String>, StoreError> {
+        self.0.take().map_or_else(|| Ok(Vec::new()), Err)
+    }
+
+    fn save(&mut self, _: &str, _: &WorkloadRecord, _: &[StoredRow]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn delete(&mut self, _: &str, _: &[(String, u128)]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn maintain(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 fn tell(loaded: &Loaded, path: &Path) {

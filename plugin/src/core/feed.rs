@@ -189,9 +189,8 @@ impl Core {
         let mut pulled = self.pulled.lock();
         let Some(Pulled { feed, buffer }) = &mut *pulled else { return };
         let outcome = feed.drain(&mut |observation| buffer.push(observation));
-        let records = std::mem::take(buffer);
         let mut joiner = self.joiner.lock();
-        let lost: u64 = records.into_iter().map(|record| joiner.record(record, now)).sum();
+        let lost: u64 = buffer.drain(..).map(|record| joiner.record(record, now)).sum();
         drop(joiner);
         if lost > 0 {
             self.metrics.lost_unjoined.add(lost);
@@ -236,6 +235,10 @@ fn run(core: &Core, mut own: Option<Box<dyn Feed>>, stop: &(Mutex<bool>, Condvar
     let mut files = Files::new(core.root.clone(), core.config.workload.clone());
     let mut gauges_due = Instant::now();
     core.health.guard("the feed's thread", || {
+        if let Some(feed) = &mut own {
+            // Beside draining it judges, which takes microseconds.
+            feed.own_thread();
+        }
         while !core.health.is_off() {
             if let Err(error) = turn(core, own.as_mut(), &mut files) {
                 own = None;

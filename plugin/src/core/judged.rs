@@ -10,8 +10,14 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// The longest command line that is shown, in bytes. Falcosidekick cuts long alerts where it likes.
 const MAX_COMMAND_LINE: usize = 200;
 
+/// The same of a reason and of the nearest known command line, which come so from the engine.
+const MAX_EXPLANATION: usize = 200;
+
 /// The longest name that is shown, in bytes.
 const MAX_NAME: usize = 128;
+
+/// The longest workload's name that is shown, in bytes.
+pub(crate) const MAX_WORKLOAD: usize = 253;
 
 /// What fields tell of one execution. All text is printable and without secrets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +68,6 @@ impl Judged {
             }
             None => (None, None),
         };
-        let shown = |text: &str, limit| printable(text, limit).into_boxed_str();
         Self {
             name: shown(&execution.name, MAX_NAME),
             parent: shown(&execution.parent, MAX_NAME),
@@ -82,6 +87,25 @@ impl Judged {
             nearest,
         }
     }
+
+    /// The same as it is shown, where it comes from a recording: whoever made that wrote what they liked.
+    pub(crate) fn cleaned(self) -> Self {
+        let Self { name, parent, cmdline, workload, reason, nearest, .. } = &self;
+        let explained = |text: &Option<Box<str>>| text.as_deref().map(|text| shown(text, MAX_EXPLANATION));
+        Self {
+            name: shown(name, MAX_NAME),
+            parent: shown(parent, MAX_NAME),
+            cmdline: shown(cmdline, MAX_COMMAND_LINE),
+            workload: printable(workload, MAX_WORKLOAD).into(),
+            reason: explained(reason),
+            nearest: explained(nearest),
+            ..self
+        }
+    }
+}
+
+fn shown(text: &str, limit: usize) -> Box<str> {
+    printable(text, limit).into_boxed_str()
 }
 
 fn as_str<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {

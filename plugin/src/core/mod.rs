@@ -33,7 +33,7 @@ use verdicts::Verdicts;
 
 pub(crate) use feed::{Live, wall_clock};
 pub(crate) use join::Told;
-pub(crate) use judged::Judged;
+pub(crate) use judged::{Judged, MAX_WORKLOAD};
 pub(crate) use places::Place;
 pub(crate) use registry::{acquire, release};
 pub(crate) use verdicts::Handle;

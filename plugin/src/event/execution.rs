@@ -28,7 +28,7 @@ pub(crate) fn payload(judged: &Judged) -> Vec<u8> {
 pub(crate) fn read(event: &RawEvent<'_>) -> Option<Judged> {
     let event: Event<AsyncEvent<'_, &[u8]>> = event.load().ok()?;
     let AsyncEvent { name, data, .. } = event.params;
-    if name == NAME { serde_json::from_slice(data).ok() } else { None }
+    if name == NAME { serde_json::from_slice(data).map(Judged::cleaned).ok() } else { None }
 }
 
 /// The event around a payload; `time` in nanoseconds since the Unix epoch.

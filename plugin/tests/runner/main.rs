@@ -8,7 +8,6 @@ mod driverless;
 mod fields;
 mod kernel;
 mod lifecycle;
-mod logging;
 mod metrics;
 mod seeding;
 mod threads;

@@ -20,6 +20,7 @@ use std::sync::LazyLock;
 
 use falco_plugin::api::plugin_api;
 use falco_plugin_runner::{CapturingPluginRunner, Event, ExtractedField, MetricValue, PluginRunner};
+use tempfile::TempDir;
 
 pub use containers::{CONTAINERS, contain, describe};
 pub use events::{Exec, clone, connect, container_event, exec, execveat};
@@ -39,10 +40,12 @@ pub static ANOMALY: LazyLock<plugin_api> = LazyLock::new(|| {
 
 /// What is configured for nearly every test: it learns until it has seen this many executions.
 pub fn config(path: &Path, executions: u64) -> CString {
-    let json = format!(
-        r#"{{"path": {path:?}, "feed": "falco", "learn_executions": {executions}, "learn_for": "0s"}}"#,
-    );
-    CString::new(json).expect("no NUL")
+    configured(path, &format!(r#""feed": "falco", "learn_executions": {executions}"#))
+}
+
+/// A configuration with these keys beside the database.
+pub fn configured(path: &Path, keys: &str) -> CString {
+    CString::new(format!(r#"{{"path": {path:?}, "learn_for": "0s", {keys}}}"#)).expect("no NUL")
 }
 
 /// A host with our plugin, capturing.
@@ -104,6 +107,21 @@ impl Host {
     pub fn score(&mut self, exec: &Exec) -> Option<String> {
         let event = self.event(exec.event());
         self.field(&event, "anomaly.score")
+    }
+
+    /// A host whose one workload has learned to run nginx, and its database's directory.
+    pub fn learned() -> (TempDir, Self) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut host = Self::new(&config(directory.path(), 20));
+        host.learn();
+        (directory, host)
+    }
+
+    /// Lets nginx run until that is learned.
+    pub fn learn(&mut self) {
+        for pid in 100..140 {
+            self.event(exec(pid, 1, "/usr/sbin/nginx -g daemon").event());
+        }
     }
 
     /// Ends the capture, and gives the host for the next one.

@@ -7,37 +7,15 @@
     reason = "says why a test aborts; where it is part of a unit test nobody minds"
 )]
 
-use std::cell::UnsafeCell;
-use std::collections::HashMap;
+mod table;
+
 use std::ffi::{CStr, CString, c_char};
 use std::ptr::{null, null_mut};
 use std::sync::Mutex;
+use std::sync::atomic::Ordering::Relaxed;
 
 use falco_plugin::api::*;
-
-/// `SS_PLUGIN_ST_*`.
-const STRING: u32 = ss_plugin_state_type_SS_PLUGIN_ST_STRING;
-
-const NUMBERS: &[&CStr] = &[c"tid", c"pid", c"ptid", c"uid", c"loginuid", c"tty"];
-const TEXTS: &[&CStr] = &[c"comm", c"exe", c"exe_path"];
-
-/// Where the columns that plugins add begin.
-const ADDED: usize = 100;
-
-/// A thread: what its columns hold.
-#[derive(Default)]
-struct Thread {
-    numbers: [u64; 6],
-    texts: [CString; 3],
-    added: [u64; 4],
-}
-
-/// The table behind the C functions, and what was logged.
-#[derive(Default)]
-struct State {
-    threads: HashMap<i64, Box<Thread>>,
-    added: Vec<CString>,
-}
+use table::*;
 
 /// One instance of the plugin in its host.
 pub struct Falco {
@@ -47,231 +25,6 @@ pub struct Falco {
     owner: Box<Owner>,
     fields: Vec<(String, u32)>,
     capturing: bool,
-}
-
-/// The instance as its host knows it.
-pub struct Owner {
-    state: UnsafeCell<State>,
-    table: UnsafeCell<ss_plugin_table_input>,
-    log: Mutex<Vec<String>>,
-}
-
-/// The `Owner` of a call.
-///
-/// # Safety
-/// `owner` is what `Falco::new` handed to the plugin, and the instance lives.
-unsafe fn state<'a>(owner: *mut ss_plugin_owner_t) -> &'a mut State {
-    // SAFETY: the caller's promise; the host is called on one thread at a time, and no reference outlives a call.
-    unsafe { &mut *(*owner.cast::<Owner>()).state.get() }
-}
-
-/// The owner behind a table.
-fn owner_of(table: *mut ss_plugin_table_t) -> *mut ss_plugin_owner_t {
-    // SAFETY: the only table that the plugin was given is an owner's `table`.
-    unsafe { (*table.cast::<ss_plugin_table_input>()).table.cast() }
-}
-
-unsafe extern "C-unwind" fn table_name(_: *mut ss_plugin_table_t) -> *const c_char {
-    c"threads".as_ptr()
-}
-
-unsafe extern "C-unwind" fn table_size(table: *mut ss_plugin_table_t) -> u64 {
-    // SAFETY: see `owner_of`.
-    unsafe { state(owner_of(table)) }.threads.len() as u64
-}
-
-unsafe extern "C-unwind" fn get_entry(
-    table: *mut ss_plugin_table_t,
-    key: *const ss_plugin_state_data,
-) -> *mut ss_plugin_table_entry_t {
-    // SAFETY: see `owner_of`; keys of this table are signed numbers.
-    let thread = unsafe { state(owner_of(table)).threads.get_mut(&(*key).s64) };
-    thread.map_or(null_mut(), |thread| std::ptr::from_mut(&mut **thread).cast())
-}
-
-unsafe extern "C-unwind" fn read_field(
-    _: *mut ss_plugin_table_t,
-    entry: *mut ss_plugin_table_entry_t,
-    field: *const ss_plugin_table_field_t,
-    out: *mut ss_plugin_state_data,
-) -> ss_plugin_rc {
-    // SAFETY: `entry` comes from `get_entry` and its box has not moved; `out` is the caller's.
-    let (thread, out) = unsafe { (&*entry.cast::<Thread>(), &mut *out) };
-    match field.addr() - 1 {
-        number if number < NUMBERS.len() => out.u64_ = thread.numbers[number],
-        text if text < NUMBERS.len() + TEXTS.len() => out.str_ = thread.texts[text - NUMBERS.len()].as_ptr(),
-        added => out.u64_ = thread.added[added - ADDED],
-    }
-    ss_plugin_rc_SS_PLUGIN_SUCCESS
-}
-
-unsafe extern "C-unwind" fn write_field(
-    _: *mut ss_plugin_table_t,
-    entry: *mut ss_plugin_table_entry_t,
-    field: *const ss_plugin_table_field_t,
-    value: *const ss_plugin_state_data,
-) -> ss_plugin_rc {
-    // SAFETY: as in `read_field`; only added columns, which hold numbers, are ever written.
-    unsafe { (*entry.cast::<Thread>()).added[field.addr() - 1 - ADDED] = (*value).u64_ };
-    ss_plugin_rc_SS_PLUGIN_SUCCESS
-}
-
-unsafe extern "C-unwind" fn release(_: *mut ss_plugin_table_t, _: *mut ss_plugin_table_entry_t) {}
-
-unsafe extern "C-unwind" fn iterate(
-    table: *mut ss_plugin_table_t,
-    each: ss_plugin_table_iterator_func_t,
-    context: *mut ss_plugin_table_iterator_state_t,
-) -> ss_plugin_bool {
-    // SAFETY: see `owner_of`; the callback adds and removes nothing.
-    let threads = unsafe { state(owner_of(table)).threads.values_mut() };
-    let each = each.expect("a callback");
-    for thread in threads {
-        // SAFETY: the plugin's own callback with the plugin's own context.
-        if unsafe { each(context, std::ptr::from_mut(&mut **thread).cast()) } == 0 {
-            return 0;
-        }
-    }
-    1
-}
-
-unsafe extern "C-unwind" fn list_fields(
-    _: *mut ss_plugin_table_t,
-    count: *mut u32,
-) -> *const ss_plugin_table_fieldinfo {
-    // SAFETY: the caller's.
-    unsafe { *count = 0 };
-    null()
-}
-
-unsafe extern "C-unwind" fn get_field(
-    table: *mut ss_plugin_table_t,
-    name: *const c_char,
-    kind: ss_plugin_state_type,
-) -> *mut ss_plugin_table_field_t {
-    // SAFETY: the plugin's text; for the owner see `owner_of`.
-    let (name, state) = unsafe { (CStr::from_ptr(name), state(owner_of(table))) };
-    let position = match kind {
-        STRING => TEXTS.iter().position(|text| *text == name).map(|text| NUMBERS.len() + text),
-        _ => NUMBERS.iter().position(|number| *number == name),
-    };
-    let added = || state.added.iter().position(|added| **added == *name).map(|added| ADDED + added);
-    position.or_else(added).map_or(null_mut(), |position| std::ptr::without_provenance_mut(position + 1))
-}
-
-unsafe extern "C-unwind" fn add_field(
-    table: *mut ss_plugin_table_t,
-    name: *const c_char,
-    _: ss_plugin_state_type,
-) -> *mut ss_plugin_table_field_t {
-    // SAFETY: as in `get_field`.
-    let (name, state) = unsafe { (CStr::from_ptr(name), state(owner_of(table))) };
-    state.added.push(name.to_owned());
-    std::ptr::without_provenance_mut(ADDED + state.added.len())
-}
-
-unsafe extern "C-unwind" fn refuse_entry(_: *mut ss_plugin_table_t) -> *mut ss_plugin_table_entry_t {
-    null_mut()
-}
-
-unsafe extern "C-unwind" fn refuse(_: *mut ss_plugin_table_t) -> ss_plugin_rc {
-    ss_plugin_rc_SS_PLUGIN_NOT_SUPPORTED
-}
-
-unsafe extern "C-unwind" fn refuse_erase(
-    _: *mut ss_plugin_table_t,
-    _: *const ss_plugin_state_data,
-) -> ss_plugin_rc {
-    ss_plugin_rc_SS_PLUGIN_NOT_SUPPORTED
-}
-
-unsafe extern "C-unwind" fn refuse_add(
-    _: *mut ss_plugin_table_t,
-    _: *const ss_plugin_state_data,
-    _: *mut ss_plugin_table_entry_t,
-) -> *mut ss_plugin_table_entry_t {
-    null_mut()
-}
-
-const READER_EXT: ss_plugin_table_reader_vtable_ext = ss_plugin_table_reader_vtable_ext {
-    get_table_name: Some(table_name),
-    get_table_size: Some(table_size),
-    get_table_entry: Some(get_entry),
-    read_entry_field: Some(read_field),
-    release_table_entry: Some(release),
-    iterate_entries: Some(iterate),
-};
-
-const READER: ss_plugin_table_reader_vtable = ss_plugin_table_reader_vtable {
-    get_table_name: Some(table_name),
-    get_table_size: Some(table_size),
-    get_table_entry: Some(get_entry),
-    read_entry_field: Some(read_field),
-};
-
-const WRITER_EXT: ss_plugin_table_writer_vtable_ext = ss_plugin_table_writer_vtable_ext {
-    clear_table: Some(refuse),
-    erase_table_entry: Some(refuse_erase),
-    create_table_entry: Some(refuse_entry),
-    destroy_table_entry: Some(release),
-    add_table_entry: Some(refuse_add),
-    write_entry_field: Some(write_field),
-};
-
-const WRITER: ss_plugin_table_writer_vtable = ss_plugin_table_writer_vtable {
-    clear_table: Some(refuse),
-    erase_table_entry: Some(refuse_erase),
-    create_table_entry: Some(refuse_entry),
-    destroy_table_entry: Some(release),
-    add_table_entry: Some(refuse_add),
-    write_entry_field: Some(write_field),
-};
-
-const FIELDS_EXT: ss_plugin_table_fields_vtable_ext = ss_plugin_table_fields_vtable_ext {
-    list_table_fields: Some(list_fields),
-    get_table_field: Some(get_field),
-    add_table_field: Some(add_field),
-};
-
-const FIELDS: ss_plugin_table_fields_vtable = ss_plugin_table_fields_vtable {
-    list_table_fields: Some(list_fields),
-    get_table_field: Some(get_field),
-    add_table_field: Some(add_field),
-};
-
-unsafe extern "C-unwind" fn last_error(_: *mut ss_plugin_owner_t) -> *const c_char {
-    null()
-}
-
-unsafe extern "C-unwind" fn list_tables(
-    _: *mut ss_plugin_owner_t,
-    count: *mut u32,
-) -> *mut ss_plugin_table_info {
-    // SAFETY: the caller's.
-    unsafe { *count = 0 };
-    null_mut()
-}
-
-unsafe extern "C-unwind" fn get_table(
-    owner: *mut ss_plugin_owner_t,
-    name: *const c_char,
-    _: ss_plugin_state_type,
-) -> *mut ss_plugin_table_t {
-    // SAFETY: the plugin's text, and the owner that it was given.
-    unsafe {
-        if CStr::from_ptr(name) == c"threads" {
-            (*owner.cast::<Owner>()).table.get().cast()
-        } else {
-            null_mut()
-        }
-    }
-}
-
-unsafe extern "C-unwind" fn add_table(
-    _: *mut ss_plugin_owner_t,
-    _: *const ss_plugin_table_input,
-) -> ss_plugin_rc {
-    ss_plugin_rc_SS_PLUGIN_NOT_SUPPORTED
 }
 
 /// The owners that live. Falco asks whoever a message comes from for its name; one that was freed it would read.
@@ -293,6 +46,16 @@ unsafe extern "C-unwind" fn log(
     owner.log.lock().expect("not poisoned").push(message.to_string_lossy().into_owned());
 }
 
+unsafe extern "C-unwind" fn take_injected(
+    owner: *mut ss_plugin_owner_t,
+    _: *const ss_plugin_event,
+    _: *mut c_char,
+) -> ss_plugin_rc {
+    // SAFETY: an instance that was destroyed injects nothing any more, which `Falco`'s drop sees to before.
+    unsafe { (*owner.cast::<Owner>()).injected.fetch_add(1, Relaxed) };
+    ss_plugin_rc_SS_PLUGIN_SUCCESS
+}
+
 unsafe extern "C-unwind" fn subscribe(
     _: *mut ss_plugin_owner_t,
     _: ss_plugin_routine_fn_t,
@@ -312,24 +75,7 @@ impl Falco {
     /// Loads an instance: no capture yet.
     pub fn new(config: &CStr) -> Self {
         let api = anomaly::__plugin_base_api();
-        let table = ss_plugin_table_input {
-            name: c"threads".as_ptr(),
-            key_type: ss_plugin_state_type_SS_PLUGIN_ST_INT64,
-            table: null_mut(),
-            reader: READER,
-            writer: WRITER,
-            fields: FIELDS,
-            reader_ext: null_mut(),
-            writer_ext: null_mut(),
-            fields_ext: null_mut(),
-        };
-        let owner = Box::new(Owner {
-            state: UnsafeCell::default(),
-            table: UnsafeCell::new(table),
-            log: Mutex::default(),
-        });
-        // SAFETY: nobody else knows the owner yet.
-        unsafe { (*owner.table.get()).table = std::ptr::from_ref(&*owner).cast_mut().cast() };
+        let owner = Owner::new();
         let (mut reader, mut writer, mut fields) = (READER_EXT, WRITER_EXT, FIELDS_EXT);
         let tables = ss_plugin_init_tables_input {
             list_tables: Some(list_tables),
@@ -415,6 +161,24 @@ impl Falco {
         self.listen(true);
     }
 
+    /// Begins a live capture.
+    pub fn open_live(&mut self) {
+        self.set_handler(Some(take_injected));
+        self.listen(true);
+    }
+
+    fn set_handler(&mut self, handler: ss_plugin_async_event_handler_t) {
+        let set = self.api.__bindgen_anon_4.set_async_event_handler.expect("there");
+        // SAFETY: the owner outlives the plugin, and the handler is a function.
+        let rc = unsafe { set(self.plugin, self.owner(), handler) };
+        assert_eq!(rc, ss_plugin_rc_SS_PLUGIN_SUCCESS, "{}", self.last_error());
+    }
+
+    /// Events that the plugin has injected.
+    pub fn injected(&self) -> u64 {
+        self.owner.injected.load(Relaxed)
+    }
+
     /// Ends it.
     pub fn close(&mut self) {
         self.listen(false);
@@ -472,10 +236,20 @@ impl Falco {
         (extracted.res_len > 0).then_some(extracted)
     }
 
+    fn position(&self, name: &str) -> usize {
+        self.fields.iter().position(|(other, _)| other == name).expect("a known field")
+    }
+
+    /// A field that is a number.
+    pub fn number(&mut self, event: &[u8], name: &str) -> Option<u64> {
+        let extracted = self.extract(event, self.position(name))?;
+        // SAFETY: a field of this type answers with one number that lives until the next call.
+        Some(unsafe { *extracted.res.u64_ })
+    }
+
     /// A field that is text.
     pub fn text(&mut self, event: &[u8], name: &str) -> Option<String> {
-        let field = self.fields.iter().position(|(other, _)| other == name).expect("a known field");
-        let extracted = self.extract(event, field)?;
+        let extracted = self.extract(event, self.position(name))?;
         // SAFETY: a field of this type answers with one pointer to a text that lives until the next call.
         let text = unsafe { CStr::from_ptr(*extracted.res.str_) };
         Some(text.to_string_lossy().into_owned())
@@ -545,6 +319,7 @@ impl Falco {
 
 impl Drop for Falco {
     fn drop(&mut self) {
+        self.set_handler(None);
         if self.capturing {
             self.close();
         }

@@ -1,40 +1,20 @@
 //! A reload of Falco's configuration: a dry run, the end of one capture, the beginning of the next.
-//!
-//! In a process of its own, because what no capture uses is given back when another database is opened, which the other
-//! tests do all the time.
 
-#[path = "support/mod.rs"]
-mod support;
-
-use std::ffi::CString;
 use std::fs;
 use std::path::Path;
 
 use falco_plugin_runner::PluginRunner;
-use parking_lot::Mutex;
-use support::{ANOMALY, HOST, Host, Process, config, exec, run_before};
 
-static ALONE: Mutex<()> = Mutex::new(());
-
-fn learn(host: &mut Host) {
-    for pid in 100..140 {
-        host.event(exec(pid, 1, "/usr/sbin/nginx -g daemon").event());
-    }
-}
-
-fn with(path: &Path, more: &str) -> CString {
-    let json =
-        format!(r#"{{"path": {path:?}, "feed": "falco", "learn_executions": 20, "learn_for": "0s"{more}}}"#);
-    CString::new(json).expect("no NUL")
-}
+use crate::alone;
+use crate::support::{ANOMALY, HOST, Host, Process, config, configured, exec, run_before};
 
 #[test]
 fn a_reload_keeps_the_baseline_warm() {
-    let _alone = ALONE.lock();
+    let _alone = alone();
     let directory = tempfile::tempdir().expect("a directory");
     let config = config(&in_the_way(directory.path()), 20);
     let mut host = Host::new(&config);
-    learn(&mut host);
+    host.learn();
     // Falco tries the new configuration before it ends the old capture.
     let mut dry_run = PluginRunner::new();
     dry_run.register_plugin(&HOST, c"").expect("registered");
@@ -52,12 +32,15 @@ fn a_reload_keeps_the_baseline_warm() {
 
 #[test]
 fn a_reload_with_other_settings_takes_them_on_and_keeps_what_was_learned() {
-    let _alone = ALONE.lock();
+    let _alone = alone();
     let directory = tempfile::tempdir().expect("a directory");
-    let mut host = Host::new(&with(directory.path(), ""));
-    learn(&mut host);
+    let mut host = Host::new(&config(directory.path(), 20));
+    host.learn();
     drop(host.stop());
-    let mut reloaded = Host::new(&with(directory.path(), r#", "threshold": 0.42"#));
+    let mut reloaded = Host::new(&configured(
+        directory.path(),
+        r#""feed": "falco", "learn_executions": 20, "threshold": 0.42"#,
+    ));
     let event = reloaded.event(exec(200, 1, "/usr/sbin/nginx -g daemon").event());
     assert_eq!(reloaded.field(&event, "anomaly.threshold").as_deref(), Some("0.4200"));
     assert_eq!(reloaded.field(&event, "anomaly.score").as_deref(), Some("0.0000"));
@@ -65,7 +48,7 @@ fn a_reload_with_other_settings_takes_them_on_and_keeps_what_was_learned() {
 
 #[test]
 fn a_reload_teaches_nothing_a_second_time() {
-    let _alone = ALONE.lock();
+    let _alone = alone();
     let directory = tempfile::tempdir().expect("a directory");
     let nginx = Process {
         pid: 10,
