@@ -39,3 +39,59 @@ pub(crate) fn around(payload: &[u8], tid: i64, time: u64) -> Event<AsyncEvent<'_
         params: AsyncEvent { plugin_id: 0, name: NAME, data: payload },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use anomaly_baseline::{Level, Score};
+    use falco_plugin::event::events::EventToBytes;
+
+    use super::*;
+
+    /// What somebody's recording may say of an execution.
+    fn recorded(text: &str) -> Judged {
+        Judged {
+            name: text.into(),
+            parent: text.into(),
+            cmdline: text.into(),
+            pid: 7,
+            uid: 0,
+            workload: text.into(),
+            score: Some(Score::ONE),
+            distance: None,
+            smoothed: None,
+            threshold: Score::ONE,
+            level: Level::Critical,
+            novel: true,
+            first: true,
+            seen: 1,
+            reason: Some(text.into()),
+            nearest: Some(text.into()),
+        }
+    }
+
+    fn read_back(judged: &Judged) -> Option<Judged> {
+        let payload = payload(judged);
+        let mut bytes = Vec::new();
+        around(&payload, 7, 1).write(&mut bytes).expect("into memory");
+        read(&RawEvent::from(&bytes).expect("an event"))
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let judged = recorded("/usr/bin/nc -l 1");
+        assert_eq!(read_back(&judged), Some(judged));
+    }
+
+    #[test]
+    fn a_recording_fools_no_terminal_and_fills_no_alert() {
+        let judged = read_back(&recorded(&"\u{1b}]0;x\u{7}\u{202e}".repeat(300))).expect("an execution");
+        let Judged { name, parent, cmdline, workload, reason, nearest, .. } = judged;
+        let all = [&*name, &*parent, &*cmdline, &*workload, &*reason.expect("one"), &*nearest.expect("one")];
+        for text in all {
+            assert!(
+                text.len() <= 253 && !text.contains(|c: char| c.is_control() || c == '\u{202e}'),
+                "{text:?}"
+            );
+        }
+    }
+}
