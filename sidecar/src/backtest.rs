@@ -3,17 +3,25 @@
 //! The baseline is learned first, then the events are scored one after the other as they would have come. Standard
 //! output has the result, standard error what happened on the way.
 
+mod arguments;
+mod features;
+mod files;
+mod summary;
+
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anomaly_backtest::{AtBudget, AtThreshold, Backtest, Options, Outcome, Step};
-use anomaly_baseline::{Measure, Method, Settings};
+use anomaly_backtest::{Backtest, How, Options, Outcome, Report, Step, is_event};
+use anomaly_baseline::text::printable;
 use anomaly_capture::recording::Recorded;
 use anomaly_vectorizer::{Article, Embedder, Hashed};
-use serde::Serialize;
+use clap::ValueEnum;
 
-use crate::cli::{self, Scorer};
+use self::arguments::Scorer;
+pub(crate) use self::arguments::{Backtest as Arguments, EXAMPLES};
+use self::features::Part;
 use crate::failure::{Failure, print, say};
 use crate::terminal;
 use crate::watch::json;
@@ -30,79 +38,133 @@ const NAMED: usize = 8;
 /// Bytes of output that are gathered before they are written.
 const GATHERED: usize = 64 << 10;
 
+/// The longest name of a recording in a report, in bytes.
+const MAX_NAME: usize = 300;
+
 /// Runs the command.
-pub(crate) fn run(arguments: &cli::Backtest) -> Result<(), Failure> {
-    // Both are opened before anything is read: a slip in a name costs no time.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    // All are opened before anything is read: a slip in a name costs no time.
     let mut baseline = Replay::open(&arguments.baseline, None)?;
     let mut events = Replay::open(&arguments.events, None)?;
-    let mut backtest = Backtest::new(options(arguments), embedder(arguments));
+    if let Some(directory) = &arguments.report {
+        files::prepare(directory)?;
+    }
+    let embedder = embedder(arguments);
+    let mut backtest = Backtest::new(options(arguments), Arc::clone(&embedder));
+    let mut output = Output::default();
+    if arguments.dump_features {
+        return dump(&mut backtest, &*embedder, (&mut baseline, &mut events), &mut output);
+    }
 
-    let mut progress = Progress::new("learning");
     let mut last = 0;
-    each(&mut baseline, &mut progress, &mut |recorded| {
+    each(&mut baseline, "learning", &mut |recorded| {
         last = last.max(recorded.observation.time);
         backtest.learn(&recorded);
         Ok(())
     })?;
-    progress.end();
     backtest.finish_learning(last);
 
-    let mut progress = Progress::new("scoring");
     let mut outcome = Outcome::default();
-    let mut output = Output::default();
     let note = |outcome: &mut Outcome, output: &mut Output, step: &Step<'_>| {
         outcome.note(step);
         if arguments.json && step.occurrence == 1 {
             output.event(step);
         }
     };
-    each(&mut events, &mut progress, &mut |recorded| {
+    each(&mut events, "scoring", &mut |recorded| {
         backtest.score(&recorded, &mut |step| note(&mut outcome, &mut output, step));
         output.flush_if_full()
     })?;
     let unknown = backtest.finish(&mut |step| note(&mut outcome, &mut output, step));
     output.flush()?;
-    progress.end();
 
     if !unknown.is_empty() {
         let named = list(&unknown, NAMED);
         say(&format!("no baseline, so no score: {named}; give --baseline a recording of these workloads"));
     }
-    let summary = Summary::of(&outcome, arguments);
+    let report = Report::new(&outcome, how(arguments), arguments.budget, unknown);
+    if let Some(directory) = &arguments.report {
+        files::write(directory, &report)?;
+        say(&format!("the report is {}", directory.join("report.html").display()));
+    }
+    let summary = summary::text(&report);
     if arguments.json {
-        print(&summary.text());
+        print(&summary);
         return Ok(());
     }
-    written(io::stdout().lock().write_all(summary.text().as_bytes()))
+    written(io::stdout().lock().write_all(summary.as_bytes()))
 }
 
-fn options(arguments: &cli::Backtest) -> Options {
-    let measure = match arguments.scorer {
-        Scorer::Hashed => Measure::Features,
-        Scorer::Article => Measure::Vectors,
-    };
+/// Prints what would be learned and what would be scored.
+fn dump(
+    backtest: &mut Backtest,
+    embedder: &dyn Embedder,
+    (baseline, events): (&mut Replay, &mut Replay),
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let parts: [(&mut Replay, Part, fn(&Recorded) -> bool); 2] =
+        [(baseline, Part::Baseline, Recorded::is_base), (events, Part::Events, is_event)];
+    for (replay, part, is_part) in parts {
+        each(replay, "reading", &mut |recorded| {
+            if !is_part(&recorded) {
+                return Ok(());
+            }
+            let day = backtest.day_of(&recorded);
+            features::write(&mut output.0, embedder, (part, &recorded, day))?;
+            output.flush_if_full()
+        })?;
+    }
+    output.flush()
+}
+
+fn options(arguments: &Arguments) -> Options {
     Options {
-        settings: Settings { threshold: arguments.threshold, ..Settings::default() },
-        method: Method { measure, ..Method::default() },
+        settings: arguments.settings(),
+        method: arguments.method(),
+        scale: arguments.scale(),
         online: arguments.online,
         repeat_attack: arguments.repeat_attack,
     }
 }
 
-fn embedder(arguments: &cli::Backtest) -> Arc<dyn Embedder> {
+fn embedder(arguments: &Arguments) -> Arc<dyn Embedder> {
     match (arguments.scorer, arguments.hash_key) {
-        (Scorer::Hashed, None) => Arc::new(Hashed::default()),
-        (Scorer::Hashed, Some(key)) => Arc::new(Hashed::with_key(key)),
         (Scorer::Article, _) => Arc::new(Article::default()),
+        (_, None) => Arc::new(Hashed::default()),
+        (_, Some(key)) => Arc::new(Hashed::with_key(key)),
+    }
+}
+
+fn how(arguments: &Arguments) -> How {
+    let names = |paths: &[PathBuf]| {
+        paths.iter().map(|path| printable(&path.display().to_string(), MAX_NAME)).collect()
+    };
+    let settings = arguments.settings();
+    let is_calibrated = arguments.scorer == Scorer::Hashed;
+    How {
+        version: env!("CARGO_PKG_VERSION"),
+        scorer: arguments
+            .scorer
+            .to_possible_value()
+            .map_or(String::new(), |value| value.get_name().to_owned()),
+        baseline: names(&arguments.baseline),
+        events: names(&arguments.events),
+        online: arguments.online,
+        repeat_attack: arguments.repeat_attack,
+        threshold: settings.threshold,
+        warn: settings.warn,
+        prior: is_calibrated.then(|| arguments.method().prior),
+        hash_key: arguments.hash_key,
     }
 }
 
 /// Takes every line of recordings, and says which could not be read.
 fn each(
     replay: &mut Replay,
-    progress: &mut Progress,
+    doing: &'static str,
     take: &mut dyn FnMut(Recorded) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
+    let mut progress = Progress::new(doing);
     loop {
         match replay.next(REDRAW) {
             Next::Event(event) => take(event.recorded)?,
@@ -112,6 +174,7 @@ fn each(
         }
         progress.tick(replay);
     }
+    progress.end();
     replay.notices().iter().for_each(|notice| say(notice));
     if replay.bad_lines() > 0 {
         say(&format!("{} lines could not be read", thousands(replay.bad_lines())));
@@ -181,88 +244,4 @@ fn written(outcome: io::Result<()>) -> Result<(), Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
         outcome => outcome.map_err(|error| Failure::new(format!("cannot write the result: {error}"))),
     }
-}
-
-/// The numbers that people choose a threshold by.
-#[derive(Debug, Serialize)]
-struct Summary {
-    tally: anomaly_backtest::Tally,
-    roc_auc: Option<f64>,
-    average_precision: Option<f64>,
-    false_positives: Vec<anomaly_backtest::AtFalsePositives>,
-    budgets: Vec<AtBudget>,
-    thresholds: Vec<AtThreshold>,
-    occurrences: Vec<anomaly_backtest::Daily>,
-}
-
-impl Summary {
-    fn of(outcome: &Outcome, arguments: &cli::Backtest) -> Self {
-        let repeated = arguments.repeat_attack > 1;
-        Self {
-            tally: outcome.tally(),
-            roc_auc: outcome.roc_auc(),
-            average_precision: outcome.average_precision(),
-            false_positives: [0.001, 0.01].map(|rate| outcome.at_false_positives(rate)).into(),
-            budgets: [0.2, 1.0, 3.0].map(|budget| outcome.at_budget(budget)).into(),
-            thresholds: vec![
-                outcome.at_threshold(Some(Settings::default().warn)),
-                outcome.at_threshold(None),
-            ],
-            occurrences: if repeated { outcome.by_occurrence() } else { Vec::new() },
-        }
-    }
-
-    fn text(&self) -> String {
-        use std::fmt::Write as _;
-        let mut text = String::new();
-        let tally = &self.tally;
-        let mut line = |left: &str, right: String| {
-            // Writing into a string cannot fail.
-            let _ = writeln!(text, "{left:<34}{right}");
-        };
-        line("events", format!("{} benign, {} of attacks", thousands(tally.benign), thousands(tally.attack)));
-        line("workloads' days, sessions", format!("{}, {}", tally.days, tally.sessions));
-        line("without a score", thousands(tally.unscored));
-        line("exactly known", percent(tally.exact));
-        let both = self.roc_auc.zip(self.average_precision);
-        if let Some((auc, precision)) = both {
-            line("ROC-AUC, average precision", format!("{auc:.4}, {precision:.4}"));
-        }
-        // A rate, a budget or a recall says nothing where one of the two kinds of events is missing.
-        let (rates, budgets) =
-            if both.is_some() { (&self.false_positives[..], &self.budgets[..]) } else { Default::default() };
-        for at in rates {
-            line(
-                &format!("at {} false positives", percent(at.rate)),
-                format!("{} of attack events", percent(at.event_recall)),
-            );
-        }
-        for at in budgets {
-            let found = percent(at.session_recall);
-            line(
-                &format!("at {} groups a day", at.groups_a_day),
-                format!("{found} of sessions (scores above {})", at.threshold),
-            );
-        }
-        for at in &self.thresholds {
-            let groups = (tally.benign > 0).then(|| format!("{:.2} groups a day", at.groups_a_day));
-            let found = (tally.sessions > 0).then(|| format!("{} of sessions", percent(at.session_recall)));
-            line(&threshold(at), groups.into_iter().chain(found).collect::<Vec<_>>().join(", "));
-        }
-        for daily in &self.occurrences {
-            line(
-                &format!("attack on day {}", daily.occurrence),
-                format!("{} of sessions", percent(daily.session_recall)),
-            );
-        }
-        text
-    }
-}
-
-fn threshold(at: &AtThreshold) -> String {
-    at.threshold.map_or("at each one's own threshold".into(), |score| format!("at a threshold of {score}"))
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
 }

@@ -10,7 +10,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::durations;
+use crate::{backtest, convert, durations};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -37,8 +37,11 @@ pub(crate) enum Command {
     #[command(after_help = WATCH_EXAMPLES)]
     Watch(Box<Watch>),
     /// Score recordings against a recorded baseline, and tell what would have been found at which price
-    #[command(after_help = BACKTEST_EXAMPLES)]
-    Backtest(Box<Backtest>),
+    #[command(after_help = backtest::EXAMPLES)]
+    Backtest(Box<backtest::Arguments>),
+    /// Make recordings of Falco's JSON alerts and of Linux audit logs
+    #[command(after_help = convert::EXAMPLES)]
+    Convert(convert::Arguments),
     /// Find misuses of anomaly.score and its like that Falco accepts without a word
     #[command(after_help = LINT_RULES_EXAMPLES)]
     LintRules(LintRules),
@@ -62,20 +65,6 @@ little is new any more; until then it has no score. Novel is what reaches the wo
 threshold: about one alert a day. A recording with compressed time wants --learn-for 0s.
 Exit codes: 0 when it ended as asked, 2 when it could not start or go on.";
 
-const BACKTEST_EXAMPLES: &str = "\
-Examples:
-  anomalyctl backtest --baseline normal.jsonl.gz --events attacks.jsonl.gz --events normal.jsonl.gz --online
-      learn what the first recording's split `base` has, then score the attacks and the days after
-  anomalyctl backtest --baseline week.jsonl --events today.jsonl --json | jq 'select(.score >= 0.85)'
-      every event with its score, distance, threshold, reason and nearest known command line
-  anomalyctl backtest --baseline normal.jsonl.gz --events attacks.jsonl.gz --repeat-attack 5
-      the same attacks on five days in a row, learning as it would live
-
-An alert group is one (parent, name, uid) of a workload and day: what a person sees as one alert. A session
-is an attack; it is found if one of its first 20 executions is above the threshold. Nothing is learned from a
-line labelled as an attack, and each session is scored on its own copy of the state at its place in the file.
-Exit codes: 0 when it ran, 2 when it could not.";
-
 const LINT_RULES_EXAMPLES: &str = "\
 Examples:
   anomalyctl lint-rules /etc/falco/rules.d/*.yaml
@@ -87,15 +76,6 @@ Falco compares scores as text: it loads `anomaly.score > 85` and never alerts. A
 files defines, or that another of them defines without a score, must let it fire while there is no score.
 Exit codes: 0 when nothing is to be corrected, 1 when something is, 2 when a file is no rules file.";
 
-/// How executions are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Scorer {
-    /// Hashed features, compared exactly among the nearest vectors: what scores live
-    Hashed,
-    /// The original scheme: tokens salted by position, min(1, 2 d) of the vectors
-    Article,
-}
-
 /// `anomalyctl lint-rules`
 #[derive(Debug, Args)]
 pub(crate) struct LintRules {
@@ -104,43 +84,6 @@ pub(crate) struct LintRules {
     pub(crate) files: Vec<PathBuf>,
 
     /// Print the findings as one JSON array
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `anomalyctl backtest`
-#[derive(Debug, Args)]
-pub(crate) struct Backtest {
-    /// A recording whose lines are learned, where their split is absent or `base`; plain or gzip, - for standard
-    /// input; may be repeated
-    #[arg(long, value_name = "FILE", required = true)]
-    pub(crate) baseline: Vec<PathBuf>,
-
-    /// A recording whose lines are scored, those of split `base` left out; may be repeated
-    #[arg(long, value_name = "FILE", required = true)]
-    pub(crate) events: Vec<PathBuf>,
-
-    /// Let benign events teach as they would live
-    #[arg(long)]
-    pub(crate) online: bool,
-
-    /// How executions are compared
-    #[arg(long, value_enum, value_name = "NAME", default_value = "hashed")]
-    pub(crate) scorer: Scorer,
-
-    /// From which score an execution is novel: auto (0.85, more on a day flooded with novelty) or a number
-    #[arg(long, value_name = "SCORE", default_value_t)]
-    pub(crate) threshold: Threshold,
-
-    /// Repeat each attack on this many days in a row, on a private copy that learns as it would live
-    #[arg(long, value_name = "DAYS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=60))]
-    pub(crate) repeat_attack: u16,
-
-    /// Hash under another key: shows what hangs on the accidents of hashing
-    #[arg(long, value_name = "N")]
-    pub(crate) hash_key: Option<u32>,
-
-    /// Print every event as JSON with its score; the summary goes to standard error
     #[arg(long)]
     pub(crate) json: bool,
 }

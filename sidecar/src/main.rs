@@ -2,6 +2,7 @@
 
 mod backtest;
 mod cli;
+mod convert;
 mod durations;
 mod failure;
 mod lint_rules;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Watch(arguments) => watch::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Convert(arguments) => convert::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::LintRules(arguments) => lint_rules::run(&arguments),
     };
     match outcome {

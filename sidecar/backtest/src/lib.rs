@@ -4,10 +4,21 @@
 //! person wants to know of the scores: how many alert groups a day at which threshold, and how many of the attacks
 //! would have been found.
 
+mod budget;
+mod counts;
+mod days;
+mod novel;
 mod outcome;
+mod page;
+mod report;
 mod run;
 #[cfg(test)]
 mod tests;
 
-pub use outcome::{AtBudget, AtFalsePositives, AtThreshold, Daily, Outcome, Tally};
-pub use run::{Backtest, Options, Step};
+pub use budget::{Budget, ParseBudgetError, Suggestion};
+pub use days::Kind;
+pub use novel::Novel;
+pub use outcome::{AtBudget, AtFalsePositives, AtThreshold, Daily, Outcome, Part, Tally};
+pub use page::page;
+pub use report::{How, Report};
+pub use run::{Backtest, Options, Scale, Step, is_event};

@@ -1,58 +1,36 @@
 //! What came of a back-test, in the numbers by which people choose a threshold.
 //!
 //! What a person sees is the *alert group*: one distinct (parent, name, uid) above the threshold per workload and day.
-//! What must be found is the *session*: an attack counts as found if one of its first [`FIRST`] executions is above
-//! the threshold. One threshold serves all workloads, as one rule does.
+//! What must be found is the *session*: an attack counts as found if one of its first twenty executions is above the
+//! threshold. One threshold serves all workloads, as one rule does.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use anomaly_baseline::{Day, Score};
+use anomaly_baseline::Score;
 use serde::Serialize;
 
+use crate::budget::{Budget, Suggestion};
+use crate::counts::{Counts, share};
+use crate::days::{Highest, Kind, Workload};
+use crate::novel::{Novel, Top};
 use crate::run::Step;
 
-/// Executions of a session by which it must be found.
-const FIRST: u32 = 20;
-
-/// Every score from 0 to 1 in ten-thousandths has a slot.
-const SLOTS: usize = 10_001;
-
 /// Collects scores as they come; keeps counts, not events.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outcome {
-    benign: Vec<u64>,
-    attack: Vec<u64>,
-    unscored: u64,
-    groups: HashMap<(String, Day, String, String, u32), Group>,
-    /// Per session and occurrence.
-    sessions: BTreeMap<(String, String, u16), Session>,
-    repeats: u64,
-}
-
-/// The highest of an alert group of benign events.
-#[derive(Debug, Clone, Copy, Default)]
-struct Group {
-    highest: Score,
-    /// Whether one of them reached its own threshold.
-    novel: bool,
-}
-
-/// The highest among a session's first executions.
-#[derive(Debug, Clone, Copy, Default)]
-struct Session {
-    seen: u32,
-    highest: Score,
-    novel: bool,
+    counts: Counts,
+    workloads: BTreeMap<String, Workload>,
+    top: Top,
 }
 
 /// How many events there were.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Tally {
-    /// Benign events with a score.
+    /// Benign events.
     pub benign: u64,
-    /// Attack events with a score.
+    /// Attack events.
     pub attack: u64,
-    /// Events without a score.
+    /// Events without a score, which count as 0.
     pub unscored: u64,
     /// Sessions of attacks.
     pub sessions: usize,
@@ -67,8 +45,8 @@ pub struct Tally {
 pub struct AtBudget {
     /// Alert groups per workload and day.
     pub groups_a_day: f64,
-    /// The threshold that keeps it: scores above it alert.
-    pub threshold: Score,
+    /// Scores above this alert; `None` where every score may.
+    pub above: Option<Score>,
     /// The share of sessions found.
     pub session_recall: f64,
 }
@@ -100,19 +78,25 @@ pub struct Daily {
     pub occurrence: u16,
     /// The share of sessions found at each execution's own threshold.
     pub session_recall: f64,
+    /// The share found at a score of 0.85.
+    pub session_recall_at_warn: f64,
 }
 
-impl Default for Outcome {
-    fn default() -> Self {
-        Self {
-            benign: vec![0; SLOTS],
-            attack: vec![0; SLOTS],
-            unscored: 0,
-            groups: HashMap::new(),
-            sessions: BTreeMap::new(),
-            repeats: 0,
-        }
-    }
+/// One workload's or one kind of day's part.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Part {
+    /// The workload, or the kind of day.
+    pub of: String,
+    /// Days with benign events.
+    pub days: usize,
+    /// Benign events.
+    pub benign: u64,
+    /// The share of them that was exactly known.
+    pub exact: f64,
+    /// Sessions of attacks; a day has none of its own.
+    pub sessions: usize,
+    /// At the thresholds that were asked for.
+    pub thresholds: Vec<AtThreshold>,
 }
 
 impl Outcome {
@@ -122,232 +106,229 @@ impl Outcome {
         let observation = &recorded.observation;
         let execution = &observation.execution;
         let score = verdict.score.unwrap_or_default();
-        self.unscored += u64::from(verdict.score.is_none());
-        let slot = usize::from(score.ten_thousandths());
-        if recorded.is_attack() {
-            if occurrence == 1 {
-                self.attack[slot] += 1;
-            }
-            let name = recorded.session.clone().unwrap_or_default();
-            let session = self.sessions.entry((observation.workload.clone(), name, occurrence)).or_default();
-            if session.seen < FIRST {
-                session.seen += 1;
-                session.highest = session.highest.max(score);
-                session.novel |= verdict.novel;
-            }
-            return;
+        if !self.workloads.contains_key(&observation.workload) {
+            self.workloads.insert(observation.workload.clone(), Workload::default());
         }
-        self.benign[slot] += 1;
-        self.repeats += u64::from(verdict.score == Some(Score::ZERO));
-        let key = (
-            observation.workload.clone(),
-            day,
-            execution.parent.clone(),
-            execution.name.clone(),
-            execution.uid,
-        );
-        let group = self.groups.entry(key).or_default();
-        group.highest = group.highest.max(score);
-        group.novel |= verdict.novel;
+        let workload = self.workloads.get_mut(&observation.workload).expect("it was just added");
+        if occurrence == 1 {
+            workload.unscored += u64::from(verdict.score.is_none());
+        }
+        if recorded.is_attack() {
+            let session = recorded.session.as_deref().unwrap_or_default();
+            workload.attack(session, occurrence, score, verdict.novel);
+            if occurrence == 1 {
+                self.counts.attack(score);
+            }
+        } else {
+            let group = (execution.parent.clone(), execution.name.clone(), execution.uid);
+            workload.benign(day, recorded.phase.as_deref(), group, score, verdict.novel);
+            self.counts.benign(score);
+        }
+        self.top.note(step);
     }
 
     /// How many events there were.
     pub fn tally(&self) -> Tally {
-        let benign = self.benign.iter().sum();
+        let (benign, attack) = self.counts.totals();
         Tally {
             benign,
-            attack: self.attack.iter().sum(),
-            unscored: self.unscored,
-            sessions: self.first_sessions().count(),
+            attack,
+            unscored: self.workloads.values().map(|workload| workload.unscored).sum(),
+            sessions: self.sessions().count(),
             days: self.days(),
-            exact: share(self.repeats, benign),
+            exact: share(self.counts.exact(), benign),
         }
     }
 
     /// Area under the ROC curve: how often an attack event scores above a benign one, ties half. `None` where there is
     /// no event of one kind.
     pub fn roc_auc(&self) -> Option<f64> {
-        let (mut above, mut area) = (0.0, 0.0);
-        for (&attack, &benign) in self.attack.iter().zip(&self.benign).rev() {
-            area += benign as f64 * (above + attack as f64 / 2.0);
-            above += attack as f64;
-        }
-        let pairs = above * self.benign.iter().sum::<u64>() as f64;
-        (pairs > 0.0).then(|| area / pairs)
+        self.counts.roc_auc()
     }
 
     /// Average precision: the mean over attack events of the precision at their score. `None` without any.
     pub fn average_precision(&self) -> Option<f64> {
-        let (mut hits, mut misses, mut sum) = (0.0, 0.0, 0.0);
-        for (&attack, &benign) in self.attack.iter().zip(&self.benign).rev() {
-            hits += attack as f64;
-            misses += benign as f64;
-            if attack > 0 {
-                sum += attack as f64 * hits / (hits + misses);
-            }
-        }
-        (hits > 0.0).then(|| sum / hits)
+        self.counts.average_precision()
     }
 
-    /// The points of the ROC curve from the highest threshold to the lowest: false-positive and true-positive rate.
+    /// The ROC curve from the highest threshold to the lowest: false-positive and true-positive rate.
     pub fn roc(&self) -> Vec<(f64, f64)> {
-        let totals = (self.benign.iter().sum::<u64>(), self.attack.iter().sum::<u64>());
-        let (mut benign, mut attack) = (0, 0);
-        let mut points = vec![(0.0, 0.0)];
-        for slot in (0..SLOTS).rev() {
-            if self.benign[slot] + self.attack[slot] > 0 {
-                benign += self.benign[slot];
-                attack += self.attack[slot];
-                points.push((share(benign, totals.0), share(attack, totals.1)));
-            }
-        }
-        points
+        self.counts.roc()
     }
 
-    /// The points of the precision-recall curve from the highest threshold to the lowest: recall and precision.
+    /// The precision-recall curve from the highest threshold to the lowest: recall and precision.
     pub fn precision_recall(&self) -> Vec<(f64, f64)> {
-        let total = self.attack.iter().sum::<u64>();
-        let (mut benign, mut attack) = (0, 0);
-        let mut points = Vec::new();
-        for slot in (0..SLOTS).rev() {
-            benign += self.benign[slot];
-            attack += self.attack[slot];
-            if self.attack[slot] > 0 {
-                points.push((share(attack, total), share(attack, attack + benign)));
-            }
-        }
-        points
-    }
-
-    /// The share of attack events above the score that a share `rate` of benign events is above.
-    pub fn at_false_positives(&self, rate: f64) -> AtFalsePositives {
-        let allowed = (rate * self.benign.iter().sum::<u64>() as f64) as u64;
-        let mut above = 0;
-        let mut recalled = 0;
-        for slot in (0..SLOTS).rev() {
-            above += self.benign[slot];
-            if above > allowed {
-                break;
-            }
-            recalled += self.attack[slot];
-        }
-        AtFalsePositives { rate, event_recall: share(recalled, self.attack.iter().sum()) }
-    }
-
-    /// What a budget of alert groups per workload and day finds, with one threshold for all.
-    pub fn at_budget(&self, groups_a_day: f64) -> AtBudget {
-        let mut highest: Vec<_> = self.groups.values().map(|group| group.highest).collect();
-        highest.sort_unstable_by(|a, b| b.cmp(a));
-        let allowed = (groups_a_day * self.days() as f64) as usize;
-        let threshold = highest.get(allowed).copied();
-        let found = |session: &Session| threshold.is_none_or(|threshold| session.highest > threshold);
-        AtBudget {
-            groups_a_day,
-            threshold: threshold.unwrap_or_default(),
-            session_recall: self.recall(found),
-        }
-    }
-
-    /// What a threshold finds and costs; each execution's own where there is `None`.
-    pub fn at_threshold(&self, threshold: Option<Score>) -> AtThreshold {
-        let above = |highest: Score, novel: bool| threshold.map_or(novel, |threshold| highest >= threshold);
-        let groups = self.groups.values().filter(|group| above(group.highest, group.novel)).count();
-        AtThreshold {
-            threshold,
-            groups_a_day: share(groups as u64, self.days() as u64),
-            session_recall: self.recall(|session| above(session.highest, session.novel)),
-        }
-    }
-
-    /// How each occurrence of repeated attacks fared.
-    pub fn by_occurrence(&self) -> Vec<Daily> {
-        let mut found: BTreeMap<u16, (u64, u64)> = BTreeMap::new();
-        for ((_, _, occurrence), session) in &self.sessions {
-            let (novel, all) = found.entry(*occurrence).or_default();
-            *novel += u64::from(session.novel);
-            *all += 1;
-        }
-        let daily = |(occurrence, (novel, all))| Daily { occurrence, session_recall: share(novel, all) };
-        found.into_iter().map(daily).collect()
+        self.counts.precision_recall()
     }
 
     /// Counts of benign and attack events in `bins` equal parts of the range of scores.
     pub fn histogram(&self, bins: usize) -> Vec<(u64, u64)> {
-        let mut counts = vec![(0, 0); bins.max(1)];
-        for slot in 0..SLOTS {
-            let bin = (slot * counts.len() / SLOTS).min(counts.len() - 1);
-            counts[bin].0 += self.benign[slot];
-            counts[bin].1 += self.attack[slot];
+        self.counts.histogram(bins)
+    }
+
+    /// The share of attack events above the score that a share `rate` of benign events is above.
+    pub fn at_false_positives(&self, rate: f64) -> AtFalsePositives {
+        AtFalsePositives { rate, event_recall: self.counts.recall_at(rate) }
+    }
+
+    /// What a budget of alert groups per workload and day finds, with one threshold for all.
+    pub fn at_budget(&self, groups_a_day: f64) -> AtBudget {
+        let above = self.first_too_many(groups_a_day);
+        let found = |session: &Highest| above.is_none_or(|above| session.score > above);
+        AtBudget { groups_a_day, above, session_recall: recall(self.sessions(), found) }
+    }
+
+    /// What a threshold finds and costs; each execution's own where there is `None`.
+    pub fn at_threshold(&self, threshold: Option<Score>) -> AtThreshold {
+        at_threshold(threshold, self.groups(), self.days(), self.sessions())
+    }
+
+    /// The smallest threshold that keeps a budget, and what it finds.
+    pub fn suggest(&self, budget: Budget) -> Suggestion {
+        let days = self.days() as f64;
+        let next = |above: Score| above.ten_thousandths() + 1;
+        let threshold = match self.first_too_many(budget.a_day()) {
+            // At 0 everything would alert, which is never what was meant.
+            None => Some(Score::from_ten_thousandths(1)),
+            Some(Score::ONE) => None,
+            Some(above) => Some(Score::from_ten_thousandths(next(above))),
+        };
+        let at = threshold.map(|threshold| self.at_threshold(Some(threshold)));
+        Suggestion {
+            budget,
+            threshold,
+            groups_a_day: at.map_or(0.0, |at| at.groups_a_day),
+            session_recall: at.filter(|_| self.sessions().next().is_some()).map(|at| at.session_recall),
+            groups_in_all: budget.a_day() * days,
         }
-        counts
     }
 
-    fn first_sessions(&self) -> impl Iterator<Item = &Session> {
-        self.sessions.iter().filter(|((_, _, occurrence), _)| *occurrence == 1).map(|(_, session)| session)
+    /// What every threshold costs and finds, from the highest to the lowest: the points at which something changes.
+    pub fn thresholds(&self) -> Vec<AtThreshold> {
+        let mut changes: BTreeMap<Score, (u64, u64)> = BTreeMap::new();
+        self.groups().for_each(|group| changes.entry(group.score).or_default().0 += 1);
+        self.sessions().for_each(|session| changes.entry(session.score).or_default().1 += 1);
+        let (days, sessions) = (self.days() as u64, self.sessions().count() as u64);
+        let (mut groups, mut found) = (0, 0);
+        let point = |(threshold, (more_groups, more_found)): (Score, (u64, u64))| {
+            groups += more_groups;
+            found += more_found;
+            AtThreshold {
+                threshold: Some(threshold),
+                groups_a_day: share(groups, days),
+                session_recall: share(found, sessions),
+            }
+        };
+        changes.into_iter().rev().map(point).collect()
     }
 
-    fn recall(&self, found: impl Fn(&Session) -> bool) -> f64 {
-        let (hits, all) = self
-            .first_sessions()
-            .fold((0, 0), |(hits, all), session| (hits + u64::from(found(session)), all + 1));
-        share(hits, all)
+    /// How each occurrence of repeated attacks fared.
+    pub fn by_occurrence(&self, warn: Score) -> Vec<Daily> {
+        let mut found: BTreeMap<u16, [u64; 3]> = BTreeMap::new();
+        for (occurrence, highest) in self.workloads.values().flat_map(Workload::sessions) {
+            let [all, own, at_warn] = found.entry(occurrence).or_default();
+            *all += 1;
+            *own += u64::from(highest.reaches(None));
+            *at_warn += u64::from(highest.reaches(Some(warn)));
+        }
+        let daily = |(occurrence, [all, own, at_warn]): (u16, [u64; 3])| Daily {
+            occurrence,
+            session_recall: share(own, all),
+            session_recall_at_warn: share(at_warn, all),
+        };
+        found.into_iter().map(daily).collect()
+    }
+
+    /// Each workload by itself, at these thresholds.
+    pub fn by_workload(&self, thresholds: &[Option<Score>]) -> Vec<Part> {
+        let part = |(name, workload): (&String, &Workload)| {
+            let sessions = || first(workload);
+            let groups = || workload.days().flat_map(|(_, day)| day.groups());
+            let (days, benign) = (workload.days().count(), workload.counts.totals().0);
+            Part {
+                of: name.clone(),
+                days,
+                benign,
+                exact: share(workload.counts.exact(), benign),
+                sessions: sessions().count(),
+                thresholds: thresholds
+                    .iter()
+                    .map(|&at| at_threshold(at, groups(), days, sessions()))
+                    .collect(),
+            }
+        };
+        self.workloads.iter().map(part).collect()
+    }
+
+    /// Each kind of day by itself, at these thresholds; attacks have no day of their own.
+    pub fn by_kind(&self, thresholds: &[Option<Score>]) -> Vec<Part> {
+        let part = |kind: Kind| {
+            let all = || self.workloads.values().flat_map(Workload::days);
+            let of_kind = || all().filter(move |(other, _)| *other == kind).map(|(_, day)| day);
+            let (days, benign) = (of_kind().count(), of_kind().map(|day| day.benign).sum());
+            let groups = || of_kind().flat_map(|day| day.groups());
+            Part {
+                of: kind.as_str().into(),
+                days,
+                benign,
+                exact: share(of_kind().map(|day| day.exact).sum(), benign),
+                sessions: 0,
+                thresholds: thresholds
+                    .iter()
+                    .map(|&at| at_threshold(at, groups(), days, [].into_iter()))
+                    .collect(),
+            }
+        };
+        Kind::ALL.into_iter().map(part).filter(|part| part.days > 0).collect()
+    }
+
+    /// The most novel alert groups, with reasons.
+    pub fn novel(&self) -> Vec<Novel> {
+        self.top.highest()
+    }
+
+    /// The score of the first alert group that a budget has no room for; `None` where it has room for all.
+    fn first_too_many(&self, groups_a_day: f64) -> Option<Score> {
+        let mut highest: Vec<_> = self.groups().map(|group| group.score).collect();
+        highest.sort_unstable_by(|a, b| b.cmp(a));
+        let allowed = (groups_a_day * self.days() as f64) as usize;
+        highest.get(allowed).copied()
+    }
+
+    fn groups(&self) -> impl Iterator<Item = Highest> {
+        self.workloads.values().flat_map(Workload::days).flat_map(|(_, day)| day.groups())
+    }
+
+    fn sessions(&self) -> impl Iterator<Item = Highest> {
+        self.workloads.values().flat_map(first)
     }
 
     fn days(&self) -> usize {
-        let mut days: Vec<_> = self.groups.keys().map(|(workload, day, ..)| (workload, day)).collect();
-        days.sort_unstable();
-        days.dedup();
-        days.len()
+        self.workloads.values().map(|workload| workload.days().count()).sum()
     }
 }
 
-fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+/// The sessions of a workload as they were tried for the first time.
+fn first(workload: &Workload) -> impl Iterator<Item = Highest> {
+    workload.sessions().filter(|(occurrence, _)| *occurrence == 1).map(|(_, highest)| highest)
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn outcome(benign: &[u16], attack: &[u16]) -> Outcome {
-        let mut outcome = Outcome::default();
-        benign.iter().for_each(|&score| outcome.benign[usize::from(score)] += 1);
-        attack.iter().for_each(|&score| outcome.attack[usize::from(score)] += 1);
-        outcome
+fn at_threshold(
+    threshold: Option<Score>,
+    groups: impl Iterator<Item = Highest>,
+    days: usize,
+    sessions: impl Iterator<Item = Highest>,
+) -> AtThreshold {
+    let above = groups.filter(|group| group.reaches(threshold)).count();
+    AtThreshold {
+        threshold,
+        groups_a_day: share(above as u64, days as u64),
+        session_recall: recall(sessions, |session| session.reaches(threshold)),
     }
+}
 
-    #[test]
-    fn perfect_and_useless_scores() {
-        let perfect = outcome(&[0, 10, 20], &[9_000, 9_500]);
-        assert_eq!((perfect.roc_auc(), perfect.average_precision()), (Some(1.0), Some(1.0)));
-        let useless = outcome(&[500; 8], &[500; 8]);
-        assert_eq!((useless.roc_auc(), useless.average_precision()), (Some(0.5), Some(0.5)));
-        assert_eq!((outcome(&[1], &[]).roc_auc(), outcome(&[1], &[]).average_precision()), (None, None));
-    }
-
-    #[test]
-    fn false_positives_are_those_above_not_at() {
-        let ties = outcome(&[100, 100, 100, 50], &[100, 200]);
-        assert_eq!(ties.at_false_positives(0.0).event_recall, 0.5);
-        assert_eq!(ties.at_false_positives(0.75).event_recall, 1.0);
-    }
-
-    proptest! {
-        /// Pair by pair, as the definition has it.
-        #[test]
-        fn the_area_is_the_share_of_pairs_in_order(
-            benign in proptest::collection::vec(0u16..50, 1..40), attack in proptest::collection::vec(0u16..50, 1..40),
-        ) {
-            let pairs = attack.iter().flat_map(|a| benign.iter().map(move |b| match a.cmp(b) {
-                std::cmp::Ordering::Greater => 1.0,
-                std::cmp::Ordering::Equal => 0.5,
-                std::cmp::Ordering::Less => 0.0,
-            }));
-            let expected = pairs.sum::<f64>() / (benign.len() * attack.len()) as f64;
-            let found = outcome(&benign, &attack).roc_auc().expect("there are both");
-            prop_assert!((found - expected).abs() < 1e-9, "{} {}", found, expected);
-        }
-    }
+fn recall(sessions: impl Iterator<Item = Highest>, found: impl Fn(&Highest) -> bool) -> f64 {
+    let (hits, all) =
+        sessions.fold((0, 0), |(hits, all), session| (hits + u64::from(found(&session)), all + 1));
+    share(hits, all)
 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use anomaly_baseline::{Day, Engine, Method, Settings, Sighting, Teach, Timestamp, Verdict, utc_day};
+use anomaly_baseline::{
+    Day, Engine, Level, Method, Settings, Sighting, Teach, Threshold, Timestamp, Verdict, utc_day,
+};
 use anomaly_capture::recording::Recorded;
 use anomaly_vectorizer::{Context, Embedder};
 
@@ -21,11 +23,24 @@ pub struct Options {
     pub settings: Settings,
     /// How distances are measured and what prior is used.
     pub method: Method,
+    /// What the score is.
+    pub scale: Scale,
     /// Whether benign events teach as they do live.
     pub online: bool,
     /// On how many days in a row each attack is repeated, on a private copy that learns as it would live; 0 or 1 for
     /// once, where nothing is ever learned from it.
     pub repeat_attack: u16,
+}
+
+/// What the score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scale {
+    /// The calibrated one, as live.
+    #[default]
+    Calibrated,
+    /// The distance itself, for comparison. A threshold of `auto` is then [`Settings::warn`], and `first` is that of the
+    /// calibrated score.
+    Distance,
 }
 
 /// One event and what was said about it.
@@ -85,7 +100,7 @@ impl Backtest {
             return;
         }
         let day = self.day_of(recorded);
-        observe(&self.engine, recorded, day, Teach::Policy);
+        self.options.observe(&self.engine, recorded, day, Teach::Policy);
         let workload = &recorded.observation.workload;
         if !self.learned.contains(workload) {
             self.learned.insert(workload.clone());
@@ -100,7 +115,7 @@ impl Backtest {
     /// Scores one event and hands on what came of it: nothing for lines of a baseline, one step for most, and for an
     /// attack that is repeated all its steps once its last line was read.
     pub fn score(&mut self, recorded: &Recorded, each: &mut dyn FnMut(&Step<'_>)) {
-        if recorded.split.as_deref() == Some(BASE) {
+        if !is_event(recorded) {
             self.skipped += 1;
             return;
         }
@@ -113,14 +128,14 @@ impl Backtest {
         }
         let day = self.day_of(recorded);
         let teach = if self.options.online { Teach::Policy } else { Teach::Nothing };
-        let verdict = observe(&self.engine, recorded, day, teach);
+        let verdict = self.options.observe(&self.engine, recorded, day, teach);
         each(&Step { recorded, day, occurrence: 1, verdict: &verdict });
     }
 
     /// Finishes what waits for its last line, and tells which workloads had no baseline.
     pub fn finish(mut self, each: &mut dyn FnMut(&Step<'_>)) -> Vec<String> {
         while let Some(session) = self.sessions.pop_front() {
-            session.repeat(self.options.repeat_attack, each);
+            session.repeat(&self.options, each);
         }
         self.unknown.into_iter().collect()
     }
@@ -151,22 +166,22 @@ impl Backtest {
         if self.options.repeat_attack > 1 {
             session.lines.push(recorded.clone());
         } else {
-            let verdict = observe(&session.engine, recorded, session.day, Teach::Nothing);
+            let verdict = self.options.observe(&session.engine, recorded, session.day, Teach::Nothing);
             each(&Step { recorded, day: session.day, occurrence: 1, verdict: &verdict });
         }
         if self.sessions.len() > OPEN_SESSIONS
             && let Some(session) = self.sessions.pop_front()
         {
-            session.repeat(self.options.repeat_attack, each);
+            session.repeat(&self.options, each);
         }
     }
 
-    /// The recording's own day, else the workload's last day, else the UTC date.
-    fn day_of(&mut self, recorded: &Recorded) -> Day {
+    /// The recording's own day, else the last one that a line of this workload had, else the UTC date.
+    pub fn day_of(&mut self, recorded: &Recorded) -> Day {
         let Recorded { observation, day, .. } = recorded;
-        let own = day.map(|day| Day::try_from(day).unwrap_or(if day < 0 { Day::MIN } else { Day::MAX }));
         let last = self.days.get(&observation.workload).copied();
-        let day = own.or(last).unwrap_or_else(|| utc_day(observation.time));
+        let Some(day) = *day else { return last.unwrap_or_else(|| utc_day(observation.time)) };
+        let day = Day::try_from(day).unwrap_or(if day < 0 { Day::MIN } else { Day::MAX });
         if last != Some(day) {
             self.days.insert(observation.workload.clone(), day);
         }
@@ -176,27 +191,50 @@ impl Backtest {
 
 impl Session {
     /// Plays the attack on one day after another; the copy learns as it would live.
-    fn repeat(self, times: u16, each: &mut dyn FnMut(&Step<'_>)) {
-        for occurrence in 1..=times {
+    fn repeat(self, options: &Options, each: &mut dyn FnMut(&Step<'_>)) {
+        for occurrence in 1..=options.repeat_attack {
             let day = self.day.saturating_add(Day::from(occurrence) - 1);
             for recorded in &self.lines {
-                let verdict = observe(&self.engine, recorded, day, Teach::Policy);
+                let verdict = options.observe(&self.engine, recorded, day, Teach::Policy);
                 each(&Step { recorded, day, occurrence, verdict: &verdict });
             }
         }
     }
 }
 
-fn observe(engine: &Engine, recorded: &Recorded, day: Day, teach: Teach) -> Verdict {
-    let observation = &recorded.observation;
-    engine.observe(&Sighting {
-        workload: &observation.workload,
-        execution: &observation.execution,
-        context: Context::of(&observation.surroundings),
-        time: observation.time,
-        day,
-        teach,
-        pid: observation.identity.tgid,
-        ppid: observation.ppid,
-    })
+/// Whether a line is one that is scored: every one but those of a baseline.
+pub fn is_event(recorded: &Recorded) -> bool {
+    recorded.split.as_deref() != Some(BASE)
+}
+
+impl Options {
+    fn observe(&self, engine: &Engine, recorded: &Recorded, day: Day, teach: Teach) -> Verdict {
+        let observation = &recorded.observation;
+        let mut verdict = engine.observe(&Sighting {
+            workload: &observation.workload,
+            execution: &observation.execution,
+            context: Context::of(&observation.surroundings),
+            time: observation.time,
+            day,
+            teach,
+            pid: observation.identity.tgid,
+            ppid: observation.ppid,
+        });
+        if self.scale == Scale::Distance
+            && let Some(distance) = verdict.distance
+        {
+            verdict.score = Some(distance);
+            verdict.threshold = match self.settings.threshold {
+                Threshold::Fixed(threshold) => threshold,
+                Threshold::Auto => self.settings.warn,
+            };
+            verdict.novel = distance >= verdict.threshold;
+            verdict.level = match distance {
+                distance if distance >= self.settings.critical => Level::Critical,
+                distance if distance >= self.settings.warn => Level::Warn,
+                _ => Level::Normal,
+            };
+        }
+        verdict
+    }
 }
