@@ -5,7 +5,7 @@
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help run test setup fmt clippy bench dist clean
+.PHONY: help run test setup fmt clippy bench compare dist clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,10 @@ clippy: ## lint everything, warnings denied
 bench: ## benchmarks, everything optimised: the first build takes most of an hour; ARGS="..." for criterion
 	@scripts/setup
 	@scripts/cargo bench --locked --bench '*' -- $(ARGS)
+
+compare: ## our scorer and its rivals on recordings: DATA=DIR has them, SIGMA=DIR a clone of Sigma's rules; half an hour
+	@scripts/setup
+	@DATA='$(DATA)' SIGMA='$(SIGMA)' compare/make
 
 dist: ## build what ships, small and optimised: the first build takes half an hour
 	@scripts/setup
