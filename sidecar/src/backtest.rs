@@ -102,8 +102,10 @@ fn dump(
     (baseline, events): (&mut Replay, &mut Replay),
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let parts: [(&mut Replay, Part, fn(&Recorded) -> bool); 2] =
-        [(baseline, Part::Baseline, Recorded::is_base), (events, Part::Events, is_event)];
+    let parts = [
+        (baseline, Part::Baseline, Recorded::is_base as fn(&Recorded) -> bool),
+        (events, Part::Events, is_event as fn(&Recorded) -> bool),
+    ];
     for (replay, part, is_part) in parts {
         each(replay, "reading", &mut |recorded| {
             if !is_part(&recorded) {
