@@ -61,6 +61,8 @@ counters! {
     rows_saved,
     /// Writes that failed and were tried again.
     failed_saves,
+    /// People's decisions that were applied.
+    feedback,
     /// Writes that could not be finished before the end.
     unsaved_at_close,
 }

@@ -42,7 +42,7 @@ impl<'a> Query<'a> {
     }
 
     /// The cosine with a row, context included.
-    fn cosine(&self, row: &Row) -> f32 {
+    pub(crate) fn cosine(&self, row: &Row) -> f32 {
         let (same, other) = self.context.compare(&row.seen);
         let shared = features::shared(self.features, &row.features) + same;
         let product = (self.weight + same + other) * (row.weight + same + other);
@@ -88,7 +88,7 @@ impl Measure {
 
 impl Query<'_> {
     /// u: the share of the weight in what the workload has never learned.
-    fn unknown_share(&self, seen: &Seen, is_known: &dyn Fn(Packed) -> bool) -> f64 {
+    pub(crate) fn unknown_share(&self, seen: &Seen, is_known: &dyn Fn(Packed) -> bool) -> f64 {
         let unknown: f32 =
             self.features.iter().filter(|&&feature| !is_known(feature)).copied().map(features::square).sum();
         let (same, other) = self.context.compare(seen);

@@ -10,14 +10,17 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anomaly_vectorizer::Embedder;
+use anomaly_vectorizer::{Context, Embedder, Execution};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::calibration::Prior;
 use crate::counters::{CounterValues, Counters};
+use crate::decide::Tally;
 use crate::distance::Measure;
+use crate::feedback::{Action, Feedback};
+use crate::inspect::{Inspection, RowView};
 use crate::lineage::Lineage;
-use crate::row::{Day, Timestamp};
+use crate::row::{Day, RowState, Timestamp};
 use crate::score::{Level, Score};
 use crate::settings::{Settings, Threshold};
 use crate::store::{Access, Store, StoreError};
@@ -25,6 +28,9 @@ use crate::text::printable;
 use crate::verdict::{Sighting, Standing, Teach, Verdict, WorkloadStatus};
 use crate::workload::{Shared, Workload};
 use crate::writer::{self, Request};
+
+/// Rows that a decision changes under one lock of their workload.
+const AT_ONCE: usize = 256;
 
 /// Notices kept until somebody asks for them.
 const MAX_NOTICES: usize = 64;
@@ -198,6 +204,41 @@ impl Engine {
         self.inner.baselines.read().get(workload).map(|workload| workload.lock().last_day())
     }
 
+    /// Tells the time while nothing happens, so that the warm-up of a workload that is quiet ends too. The clock is the
+    /// one that executions' times come from.
+    pub fn advance(&self, now: Timestamp) {
+        for (_, workload) in self.inner.workloads() {
+            workload.lock().end_learning_if_enough(now, &self.inner.shared);
+        }
+    }
+
+    /// The rows that `keep` wants of all workloads, those of a workload together; it is asked with the workload's name,
+    /// the state and the execution.
+    pub fn rows(&self, keep: &dyn Fn(&str, RowState, &Execution) -> bool) -> Vec<RowView> {
+        let mut views = Vec::new();
+        let mut workloads = self.inner.workloads();
+        workloads.sort_by(|a, b| a.0.cmp(&b.0));
+        workloads.iter().for_each(|(_, workload)| workload.lock().views(keep, &mut views));
+        views
+    }
+
+    /// How many executions a workload learned on the day `from` or later; 0 for one that does not exist.
+    pub fn learned_since(&self, workload: &str, from: Day) -> usize {
+        self.inner.find(workload).map_or(0, |workload| workload.lock().learned_since(from))
+    }
+
+    /// How the score of a row comes about, were it to run now in the surroundings that it was seen in; `None` where
+    /// there is none.
+    pub fn inspect_row(&self, workload: &str, key: u128) -> Option<Inspection> {
+        self.inner.find(workload)?.lock().inspect_row(key, &self.inner.shared)
+    }
+
+    /// How the score of an execution comes about, were it to run now; `None` where there is no such workload. Nothing is
+    /// learned and no account changed.
+    pub fn inspect(&self, workload: &str, execution: &Execution, context: &Context) -> Option<Inspection> {
+        Some(self.inner.find(workload)?.lock().inspect(execution, context, &self.inner.shared))
+    }
+
     /// Ends the warm-up of every workload, whatever was seen: a recorded baseline is complete by definition.
     pub fn finish_learning(&self, time: Timestamp) {
         for (_, workload) in self.inner.workloads() {
@@ -279,7 +320,7 @@ impl Inner {
             return None;
         }
         let name: Arc<str> = sighting.workload.into();
-        let new = || Workload::new(Arc::clone(&name), self.shared.method.prior, sighting.time, sighting.day);
+        let new = || Workload::new(Arc::clone(&name), &self.shared, sighting.time, sighting.day);
         Some(Arc::clone(baselines.entry(Arc::clone(&name)).or_insert_with(|| Arc::new(Mutex::new(new())))))
     }
 
@@ -303,7 +344,7 @@ impl Inner {
             score: None,
             distance: None,
             smoothed: None,
-            threshold: match self.shared.settings.threshold {
+            threshold: match self.shared.settings.threshold_of(sighting.workload) {
                 Threshold::Fixed(threshold) => threshold,
                 Threshold::Auto => Score::from_ten_thousandths(8_500),
             },
@@ -313,6 +354,32 @@ impl Inner {
             seen: 0,
             explanation: None,
         }
+    }
+
+    fn find(&self, workload: &str) -> Option<Arc<Mutex<Workload>>> {
+        self.baselines.read().get(workload).map(Arc::clone)
+    }
+
+    /// Applies a decision, and tells what came of it.
+    pub(crate) fn apply(&self, feedback: &Feedback) -> String {
+        let Some(workload) = self.find(&feedback.workload) else {
+            return "the workload is not there any more".into();
+        };
+        let Feedback { action, keys, .. } = feedback;
+        self.shared.counters.feedback(1);
+        let outcome = if *action == Action::Learn {
+            workload.lock().open_window(feedback);
+            if feedback.window.is_zero() { "closed" } else { "opened" }.to_owned()
+        } else {
+            let mut tally = Tally::default();
+            // A few at a time: whoever scores an execution of this workload waits meanwhile.
+            for keys in keys.chunks(AT_ONCE) {
+                tally.add(workload.lock().decide(*action, keys, &self.shared));
+            }
+            tally.words(*action)
+        };
+        workload.lock().note_applied(feedback.id, outcome.clone());
+        outcome
     }
 
     /// Every workload; the map is not locked while they are used.

@@ -13,13 +13,14 @@ const MAX_BYTES: usize = 200;
 /// Explains an execution beside the nearest row.
 ///
 /// `is_known` tells which features the workload has ever learned. News is what it has not; where every feature is
-/// known, what the nearest row lacks is said to be new *together*.
+/// known, what the nearest row lacks is said to be new *together*. That a person `denied` it comes before all that.
 pub(crate) fn explain(
     embedder: &dyn Embedder,
     execution: &Execution,
     context: &Context,
     nearest: Option<&Row>,
     is_known: &dyn Fn(Packed) -> bool,
+    denied: bool,
 ) -> Explanation {
     let described = embedder.describe(execution);
     let packed = |feature: &Described| features::pack(Feature { hash: feature.hash, class: feature.class });
@@ -40,6 +41,9 @@ pub(crate) fn explain(
             // Named first: it is the rarer kind of news, and the end of a long reason is cut.
             parts.insert(0, format!("for the first time with {}", surroundings.join(", ")));
         }
+    }
+    if denied {
+        parts.insert(0, "denied by a person".into());
     }
     if parts.is_empty() {
         parts.push(

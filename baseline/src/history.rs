@@ -170,6 +170,15 @@ impl Today {
         self.news.push_back(News { key, features: features.into(), weight });
     }
 
+    /// Forgets what is known of today's executions: those with these keys, and groups of which nothing is left.
+    pub(crate) fn forget(&mut self, keys: &HashSet<u128>, groups: &HashSet<Group>) {
+        self.news.retain(|news| !keys.contains(&news.key));
+        self.runs.retain(|key, _| !keys.contains(key));
+        self.highest.retain(|group, _| !groups.contains(group));
+        self.top.retain(|(_, group)| !groups.contains(group));
+        self.alerted.retain(|group| !groups.contains(group));
+    }
+
     /// Earlier runs today of an execution without a row. Asking counts one more.
     pub(crate) fn run_without_row(&mut self, key: u128) -> u32 {
         if self.runs.len() >= MAX_GROUPS && !self.runs.contains_key(&key) {

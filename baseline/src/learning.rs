@@ -1,73 +1,69 @@
 //! When a workload is known well enough for a score.
 //!
-//! Warm-up ends by evidence, not by clock alone: enough executions, enough time, and few of the last ones new. A
-//! workload that never settles ends it all the same after a multiple of both, or it would never be watched.
+//! Warm-up ends by evidence, not by clock alone. What it is there for is to learn what is far from everything else that
+//! a workload runs, because afterwards such news is held instead of learned; what is near is learned at any time. So
+//! the evidence is how much of what ran lately was far: few of the last fifty, or nothing at all for a while where
+//! little runs. A workload that never settles is scored all the same after a bounded number of executions.
 
 use std::time::Duration;
 
-use crate::row::{Timestamp, WorkloadRecord};
+use crate::row::{Recent, Timestamp, WorkloadRecord};
 use crate::settings::Settings;
 use crate::verdict::Progress;
 
-/// Which of the last executions were new.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Recent {
-    new: u64,
-    seen: u32,
-}
-
 impl Recent {
-    /// Notes one more execution.
-    pub(crate) fn note(&mut self, new: bool) {
-        self.new = self.new << 1 & ((1 << Settings::RECENT) - 1) | u64::from(new);
+    /// Notes one more execution, which was far from everything before it or not.
+    pub(crate) fn note(&mut self, far: bool, time: Timestamp) {
+        self.far = self.far << 1 & ((1 << Settings::RECENT) - 1) | u64::from(far);
         self.seen = self.seen.saturating_add(1).min(Settings::RECENT);
+        if far {
+            self.last_far = self.last_far.max(time);
+        }
     }
 
-    /// How many of every hundred were new; all of them while there was none.
+    /// How many of every hundred were far; all of them while there was none.
     fn percent(self) -> u8 {
         match self.seen {
             0 => 100,
-            seen => (self.new.count_ones() * 100).div_ceil(seen) as u8,
+            seen => (self.far.count_ones() * 100).div_ceil(seen).min(100) as u8,
         }
     }
 }
 
 /// How far a workload's learning is at `now`.
-pub(crate) fn progress(
-    settings: &Settings,
-    record: &WorkloadRecord,
-    recent: Recent,
-    now: Timestamp,
-) -> Progress {
+pub(crate) fn progress(settings: &Settings, record: &WorkloadRecord, now: Timestamp) -> Progress {
     Progress {
         executions: record.executions,
         executions_needed: settings.learn_executions,
-        seconds: elapsed(record, now).as_secs(),
+        seconds: since(record.first_seen, now).as_secs(),
         seconds_needed: settings.learn_for.as_secs(),
-        new_percent: recent.percent(),
-        new_percent_allowed: (settings.learn_until_new_share * 100.0) as u8,
+        new_percent: record.recent.percent(),
+        new_percent_allowed: (settings.learn_until_far_share * 100.0) as u8,
     }
 }
 
 /// Whether the workload has learned enough at `now`.
-pub(crate) fn is_enough(
-    settings: &Settings,
-    record: &WorkloadRecord,
-    recent: Recent,
-    now: Timestamp,
-) -> bool {
-    let Settings { learn_executions, learn_for, learn_until_new_share, .. } = settings;
-    let elapsed = elapsed(record, now);
-    let enough = record.executions >= *learn_executions && elapsed >= *learn_for;
-    let settled = f64::from(recent.percent()) <= learn_until_new_share * 100.0;
-    let patience = Settings::PATIENCE;
-    let out_of_patience = record.executions >= learn_executions.saturating_mul(patience.into())
-        && elapsed >= learn_for.saturating_mul(patience);
-    enough && (settled || out_of_patience)
+pub(crate) fn is_enough(settings: &Settings, record: &WorkloadRecord, now: Timestamp) -> bool {
+    let Settings { learn_executions, learn_for, learn_until_far_share, .. } = settings;
+    let WorkloadRecord { executions, recent, first_seen, .. } = record;
+    let elapsed = since(*first_seen, now);
+    if elapsed < *learn_for {
+        return false;
+    }
+    let settled = f64::from(recent.percent()) <= learn_until_far_share * 100.0;
+    let out_of_patience = *executions >= learn_executions.saturating_mul(Settings::PATIENCE)
+        && elapsed >= learn_for.saturating_mul(2);
+    // Where time is compressed, which is what no time at all stands for, quiet says nothing; and who asks for more
+    // executions than usual gets them.
+    let quiet = !learn_for.is_zero()
+        && *learn_executions <= Settings::USUAL_EXECUTIONS
+        && *executions >= learn_executions.div_ceil(Settings::QUIET_SHARE)
+        && since(recent.last_far, now) >= *learn_for;
+    quiet || (*executions >= *learn_executions && (settled || out_of_patience))
 }
 
-fn elapsed(record: &WorkloadRecord, now: Timestamp) -> Duration {
-    Duration::from_micros(u64::try_from(now.saturating_sub(record.first_seen)).unwrap_or(0))
+fn since(time: Timestamp, now: Timestamp) -> Duration {
+    Duration::from_micros(u64::try_from(now.saturating_sub(time)).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -78,37 +74,52 @@ mod tests {
         Settings { learn_executions: 100, learn_for: Duration::from_secs(60), ..Settings::default() }
     }
 
-    fn recent(new_of_last_fifty: u32) -> Recent {
+    /// A workload whose first execution was at 0, with far ones among its last fifty, the last of them at `last_far`.
+    fn record(executions: u64, far_of_last_fifty: u32, last_far: Timestamp) -> WorkloadRecord {
         let mut recent = Recent::default();
-        (0..50).for_each(|n| recent.note(n < new_of_last_fifty));
-        recent
-    }
-
-    fn record(executions: u64) -> WorkloadRecord {
-        WorkloadRecord { executions, ..WorkloadRecord::default() }
+        (0..50).for_each(|n| recent.note(n < far_of_last_fifty, last_far));
+        WorkloadRecord { executions, recent, ..WorkloadRecord::default() }
     }
 
     const SECOND: Timestamp = 1_000_000;
 
     #[test]
-    fn it_takes_executions_and_time_and_few_new_ones() {
-        assert!(is_enough(&settings(), &record(100), recent(10), 60 * SECOND));
-        assert!(!is_enough(&settings(), &record(99), recent(10), 60 * SECOND));
-        assert!(!is_enough(&settings(), &record(100), recent(10), 59 * SECOND));
-        assert!(!is_enough(&settings(), &record(100), recent(11), 60 * SECOND));
-        assert!(!is_enough(&settings(), &record(100), Recent::default(), 60 * SECOND));
+    fn it_takes_executions_and_time_and_few_far_ones() {
+        let enough = |executions, far, now| is_enough(&settings(), &record(executions, far, now), now);
+        assert!(enough(100, 10, 60 * SECOND));
+        assert!(!enough(99, 10, 60 * SECOND));
+        assert!(!enough(100, 10, 59 * SECOND));
+        assert!(!enough(100, 11, 60 * SECOND));
+        assert!(!is_enough(&settings(), &WorkloadRecord { executions: 100, ..Default::default() }, 0));
     }
 
     #[test]
     fn a_workload_that_never_settles_is_watched_in_the_end() {
-        assert!(!is_enough(&settings(), &record(2000), recent(50), 1199 * SECOND));
-        assert!(is_enough(&settings(), &record(2000), recent(50), 1200 * SECOND));
+        let enough = |executions, now| is_enough(&settings(), &record(executions, 50, now), now);
+        assert!(!enough(400, 119 * SECOND));
+        assert!(!enough(399, 120 * SECOND));
+        assert!(enough(400, 120 * SECOND));
+    }
+
+    #[test]
+    fn where_little_runs_quiet_is_evidence() {
+        let usual = Settings { learn_executions: Settings::USUAL_EXECUTIONS, ..settings() };
+        let enough = |executions, now| is_enough(&usual, &record(executions, 50, 10 * SECOND), now);
+        assert!(enough(10, 70 * SECOND));
+        assert!(!enough(9, 70 * SECOND));
+        assert!(!enough(10, 69 * SECOND), "the last far one was too short ago");
+        let compressed = Settings { learn_for: Duration::ZERO, ..usual.clone() };
+        assert!(!is_enough(&compressed, &record(10, 50, 0), 70 * SECOND));
+        let more = Settings { learn_executions: Settings::USUAL_EXECUTIONS + 1, ..usual };
+        assert!(!is_enough(&more, &record(50, 50, 0), 70 * SECOND), "more were asked for");
+        let never = Settings { learn_executions: u64::MAX, ..settings() };
+        assert!(!is_enough(&never, &record(1_000_000, 0, 0), 70_000 * SECOND));
     }
 
     #[test]
     fn a_clock_that_jumps_back_ends_nothing() {
-        let mut record = record(1_000_000);
+        let mut record = record(1_000_000, 0, 0);
         record.first_seen = 1_000 * SECOND;
-        assert!(!is_enough(&settings(), &record, recent(0), 0));
+        assert!(!is_enough(&settings(), &record, 0));
     }
 }

@@ -41,8 +41,8 @@ pub use feedback::{Action, Feedback, FeedbackLog, ParseActionError, Settled};
 pub use inspect::{InspectedFeature, Inspection, Neighbour, RowView};
 pub use pattern::{ParsePatternError, Pattern};
 pub use row::{
-    Day, DaySet, Recent, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings, key_without_surroundings,
-    utc_day,
+    Day, DaySet, Recent, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings,
+    key_without_surroundings, utc_day,
 };
 pub use score::{Level, ParseScoreError, Score};
 pub use settings::{Settings, Threshold};

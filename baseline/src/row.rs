@@ -180,6 +180,24 @@ pub struct WorkloadRecord {
     pub learned_at: Option<Timestamp>,
     /// The days with at least one execution.
     pub days: DaySet,
+    /// What the last executions of the warm-up were like.
+    pub recent: Recent,
+    /// From when until when everything is learned, where a person opened such a window.
+    pub window: Option<(Timestamp, Timestamp)>,
+    /// People's decisions that the rows beside this record follow already, by id, with what came of each. Kept until
+    /// the decisions' own log has it: a decision is applied once, whenever the process ends.
+    pub applied: Vec<(u128, String)>,
+}
+
+/// Which of the last executions of a warm-up were far from everything before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recent {
+    /// A bit for each of the last 50, the latest lowest: whether it was far.
+    pub far: u64,
+    /// How many executions that is, at most 50.
+    pub seen: u32,
+    /// When the last far one was.
+    pub last_far: Timestamp,
 }
 
 #[cfg(test)]

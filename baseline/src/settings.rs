@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::pattern::Pattern;
 use crate::score::Score;
 
 /// From which score an execution is novel.
@@ -40,11 +41,15 @@ pub struct Settings {
     pub learn_executions: u64,
     /// ... and this much time has passed since its first ...
     pub learn_for: Duration,
-    /// ... and at most this share of its last [`RECENT`](Self::RECENT) executions was new, or it has seen
-    /// [`PATIENCE`](Self::PATIENCE) times as much of both.
-    pub learn_until_new_share: f64,
+    /// ... and at most this share of its last [`RECENT`](Self::RECENT) executions was far from everything before it, so
+    /// that it would be held from now on. Where no more than the usual executions were asked for, a fifth of them is
+    /// enough where none was far for as long as `learn_for`; and [`PATIENCE`](Self::PATIENCE) times as many end it however many were.
+    pub learn_until_far_share: f64,
     /// From which score an execution is novel.
     pub threshold: Threshold,
+    /// The same for workloads whose name a pattern matches; of several that match, the one that fixes most characters,
+    /// of those the first.
+    pub thresholds: Vec<(Pattern, Threshold)>,
     /// From which score the level is `warn`.
     pub warn: Score,
     /// From which score the level is `critical`.
@@ -62,24 +67,46 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How many of the last executions the share of new ones is taken over.
+    /// How many of the last executions the share of far ones is taken over.
     pub const RECENT: u32 = 50;
 
-    /// How much longer than asked for a workload learns at most, when new executions keep coming.
-    pub const PATIENCE: u32 = 20;
+    /// How many times `learn_executions` end the warm-up of a workload that goes on bringing what is far from
+    /// everything; it then has lasted for twice `learn_for` at least.
+    pub const PATIENCE: u64 = 4;
+
+    /// What share of `learn_executions` is enough where all is quiet: one in so many.
+    pub const QUIET_SHARE: u64 = 5;
+
+    /// How many executions a workload learns from where nobody says. Quiet makes up for some of them only where no more
+    /// than these were asked for.
+    pub const USUAL_EXECUTIONS: u64 = 50;
 
     /// Days that rows seen in two different weeks or more are kept, and that held and forgotten ones are remembered.
     pub const LONG_RETENTION_DAYS: u16 = 35;
+
+    /// The threshold of a workload.
+    pub fn threshold_of(&self, workload: &str) -> Threshold {
+        let matching = self.thresholds.iter().filter(|(pattern, _)| pattern.matches(workload));
+        // Of equal ones `max_by_key` takes the last.
+        let closest = matching.rev().max_by_key(|(pattern, _)| pattern.closeness());
+        closest.map_or(self.threshold, |(_, threshold)| *threshold)
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             learn_below: 0.45,
-            learn_executions: 50,
+            // Warm-up keeps from holding what would have become normal by being seen once, and only what is far is
+            // ever held: so far news is the evidence, not all news. Of the rustc lines of a build nine in ten are
+            // new and one in ten is far. Half a minute is enough for a machine that is busy, ten executions for one
+            // that is not; and nobody waits longer than a minute and two hundred executions, because a score that
+            // costs an alert too many teaches more than none, and the threshold keeps the day's budget anyway.
+            learn_executions: Self::USUAL_EXECUTIONS,
             learn_for: Duration::from_secs(30),
-            learn_until_new_share: 0.2,
+            learn_until_far_share: 0.2,
             threshold: Threshold::Auto,
+            thresholds: Vec::new(),
             warn: Score::from_ten_thousandths(8500),
             critical: Score::from_ten_thousandths(9500),
             retention_days: 7,
@@ -119,3 +146,29 @@ const NEVER_LEARN: &[&str] = &[
     "xmrig",
     "zmap",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closest_pattern_gives_the_threshold() {
+        let fixed = |score| Threshold::Fixed(Score::from_ten_thousandths(score));
+        let rule = |pattern: &str, score| (pattern.parse().expect("a pattern"), fixed(score));
+        let settings = Settings {
+            thresholds: vec![
+                rule("*", 9_000),
+                rule("ci*", 9_500),
+                rule("c?*", 1),
+                rule("ci?", 2),
+                rule("ci-lint", 8_000),
+            ],
+            ..Settings::default()
+        };
+        for (workload, expected) in [("web", 9_000), ("ci-build", 9_500), ("ci-lint", 8_000), ("cix", 9_500)]
+        {
+            assert_eq!(settings.threshold_of(workload), fixed(expected), "{workload}");
+        }
+        assert_eq!(Settings::default().threshold_of("web"), Threshold::Auto);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::feedback::{FeedbackLog, Settled};
 use crate::row::{StoredRow, WorkloadRecord};
 
 /// Whether this process may write.
@@ -72,4 +73,18 @@ pub trait Store: Send {
 
     /// Housekeeping that is due: compaction, sync, pruning of old versions. Called every few seconds when idle.
     fn maintain(&mut self) -> Result<(), StoreError>;
+
+    /// What people decided, where anything was added since the log had the version `known`; everything where that is
+    /// `None`. A decision that is settled is in the rows that are loaded afterwards. A store without such a log has
+    /// nothing to tell.
+    fn feedback(&mut self, known: Option<u64>) -> Result<Option<FeedbackLog>, StoreError> {
+        let _ = known;
+        Ok(None)
+    }
+
+    /// Notes what came of decisions, by id. Durable as `save`; the rows that follow them were saved before.
+    fn settle(&mut self, settled: &[(u128, Settled)]) -> Result<(), StoreError> {
+        let _ = settled;
+        Ok(())
+    }
 }

@@ -72,9 +72,9 @@ pub struct Progress {
     pub seconds: u64,
     /// Seconds needed.
     pub seconds_needed: u64,
-    /// How many of every hundred recent executions were new.
+    /// How many of every hundred recent executions were far from everything before them.
     pub new_percent: u8,
-    /// How many of every hundred may be new.
+    /// How many of every hundred may be.
     pub new_percent_allowed: u8,
 }
 
@@ -142,6 +142,8 @@ pub struct WorkloadStatus {
     pub threshold: Score,
     /// Programs of the never-learn list that ran while the workload learned, at most 8.
     pub warnings: Vec<String>,
+    /// From when until when everything is learned, where a person opened such a window; it may be over.
+    pub window: Option<(Timestamp, Timestamp)>,
     /// First execution.
     pub first_seen: Timestamp,
     /// Last execution.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anomaly_vectorizer::{Context, Embedder, Embedding, Execution, Seen, Vector};
 
-use crate::calibration::{Calibration, OWN_FROM, Prior};
+use crate::calibration::{Calibration, OWN_FROM};
 use crate::counters::Counters;
 use crate::distance::{self, Query};
 use crate::engine::Method;
@@ -13,7 +13,7 @@ use crate::explain::explain;
 use crate::features::{self, Packed};
 use crate::history::{Group, OwnDays, Today, days_to_promote, is_forgotten};
 use crate::index::{Index, Scratch};
-use crate::learning::{self, Recent};
+use crate::learning;
 use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
 use crate::rows::{Row, Rows, Unsaved, from_stored, to_stored};
 use crate::score::{Level, Score};
@@ -34,31 +34,36 @@ pub(crate) struct Shared {
 /// One workload's baseline.
 #[derive(Clone)]
 pub(crate) struct Workload {
-    name: Arc<str>,
-    record: WorkloadRecord,
-    rows: Rows,
+    pub(crate) name: Arc<str>,
+    pub(crate) record: WorkloadRecord,
+    /// From which score an execution is novel here.
+    threshold: Threshold,
+    pub(crate) rows: Rows,
     /// The vectors of the active rows.
-    index: Index,
+    pub(crate) index: Index,
     /// In how many active rows each feature is.
-    known: HashMap<Packed, u32>,
+    pub(crate) known: HashMap<Packed, u32>,
     /// The contexts that active rows were seen with.
-    seen: Seen,
-    recent: Recent,
+    pub(crate) seen: Seen,
     own: OwnDays,
-    today: Today,
-    calibration: Calibration,
+    pub(crate) today: Today,
+    pub(crate) calibration: Calibration,
     warnings: Vec<String>,
-    unsaved: UnsavedRows,
+    pub(crate) unsaved: UnsavedRows,
     scratch: WorkSpace,
 }
 
 /// Rows that the store does not have yet, by number, and keys that it still has.
 #[derive(Debug, Clone, Default)]
-struct UnsavedRows {
+pub(crate) struct UnsavedRows {
     rows: Vec<u32>,
     counts: Vec<u32>,
-    deleted: Vec<u128>,
+    pub(crate) deleted: Vec<u128>,
     record: bool,
+    /// The record alone is reason enough to write at once.
+    pub(crate) urgent: bool,
+    /// Decisions that are noted in the record as soon as every row that follows them goes with it.
+    pub(crate) applied: Vec<(u128, String)>,
 }
 
 /// What the store has to write for one workload.
@@ -78,24 +83,25 @@ struct WorkSpace {
 }
 
 /// What a search found.
-struct Found {
-    distance: f64,
-    nearest: Option<u32>,
+pub(crate) struct Found {
+    pub(crate) distance: f64,
+    pub(crate) nearest: Option<u32>,
 }
 
 impl Workload {
     /// A workload that is seen for the first time.
-    pub(crate) fn new(name: Arc<str>, prior: Prior, time: Timestamp, day: Day) -> Self {
+    pub(crate) fn new(name: Arc<str>, shared: &Shared, time: Timestamp, day: Day) -> Self {
+        let prior = shared.method.prior;
         let record =
             WorkloadRecord { first_seen: time, last_seen: time, first_day: day, ..WorkloadRecord::default() };
         Self {
+            threshold: shared.settings.threshold_of(&name),
             name,
             record,
             rows: Rows::default(),
             index: Index::default(),
             known: HashMap::new(),
             seen: Seen::default(),
-            recent: Recent::default(),
             own: OwnDays::default(),
             today: Today::new(day),
             calibration: OwnDays::default().calibration(prior, day, day),
@@ -113,7 +119,7 @@ impl Workload {
         shared: &Shared,
     ) -> Self {
         let day = record.days.last.max(record.first_day);
-        let mut workload = Self::new(name, shared.method.prior, record.first_seen, record.first_day);
+        let mut workload = Self::new(name, shared, record.first_seen, record.first_day);
         workload.record = record;
         workload.today = Today::new(day);
         for row in rows.into_iter().filter_map(from_stored) {
@@ -123,6 +129,7 @@ impl Workload {
                 workload.activate(number, shared);
             } else if state == RowState::Held {
                 workload.resume_today(key, shared.settings.warn);
+                workload.resume_warning(key, shared);
             }
         }
         workload.calibration = workload.own.calibration(shared.method.prior, workload.record.first_day, day);
@@ -142,45 +149,55 @@ impl Workload {
     fn judge(&mut self, sighting: &Sighting<'_>, shared: &Shared, scratch: &mut WorkSpace) -> Verdict {
         let Sighting { execution, context, time, day, teach, .. } = *sighting;
         let key = scratch.embedding.key;
+        if teach != Teach::Seed {
+            // What comes after a quiet while is no part of the warm-up any more.
+            self.end_learning_if_enough(time, shared);
+        }
         let learning = self.record.learned_at.is_none();
         let row = self.rows.find(key);
         let active = row.and_then(|number| self.rows.get(number)).filter(|row| row.state == RowState::Active);
         let (is_known, is_repeat) =
             (active.is_some(), active.is_some_and(|row| context.is_within(&row.seen)));
         if teach == Teach::Policy || (teach == Teach::Seed && learning) {
-            self.recent.note(!is_known);
             self.count_execution(time, day);
         }
         if let Some(number) = row.filter(|_| is_repeat) {
             return self.repeat(number, sighting, shared);
         }
         features::pack_all(&scratch.embedding.features, &mut scratch.packed);
+        let query = Query::new(&scratch.packed, &context, &scratch.embedding.vector);
         if learning {
             if teach != Teach::Nothing {
+                let far =
+                    self.search(&query, shared, &mut scratch.index).distance >= shared.settings.learn_below;
+                self.record.recent.note(far, time);
                 self.learn_in_warm_up(sighting, shared, scratch);
             }
             return self.learning_verdict(key, sighting, shared);
         }
-        let query = Query::new(&scratch.packed, &context, &scratch.embedding.vector);
         let found = self.search(&query, shared, &mut scratch.index);
         // An execution that is known but for its surroundings is held under a key of its own.
         let key = if is_known { key_in_surroundings(key, context.into()) } else { key };
         let group = Group::of(execution);
-        let runs = match self.rows.find(key).and_then(|number| self.rows.get(number)) {
-            Some(row) => row.runs_on(self.today.day),
-            None => self.today.run_without_row(key),
+        let (runs, denied) = match self.rows.find(key).and_then(|number| self.rows.get(number)) {
+            Some(row) => (row.runs_on(self.today.day), row.state == RowState::Denied),
+            None => (self.today.run_without_row(key), false),
         };
         let (packed, weight) = (&scratch.packed, query.weight());
         let resembling = self.today.resemblance(key, packed, weight);
         if teach != Teach::Seed && found.distance >= f64::from(OWN_FROM) {
             self.today.note_news(key, packed, weight);
         }
-        let score = self.calibration.score(found.distance, f64::from(runs) + resembling);
-        let threshold = self.threshold(shared, Some(group));
+        // Neither what resembles it nor how often it runs makes normal what a person denied: it scores as what nothing
+        // is like, which no `auto` threshold is above.
+        let (distance, runs, resembling) =
+            if denied { (1.0, 0.0, 0.0) } else { (found.distance, f64::from(runs), resembling) };
+        let score = self.calibration.score(distance, runs + resembling);
+        let threshold = self.threshold(Some(group));
         let novel = score >= threshold;
         let first = match teach {
             Teach::Policy | Teach::Nothing => {
-                self.today.spend(group, self.calibration.score(found.distance, resembling));
+                self.today.spend(group, self.calibration.score(distance, resembling));
                 novel && self.today.first(group)
             }
             Teach::Seed => false,
@@ -191,6 +208,7 @@ impl Workload {
             &context,
             found.nearest.and_then(|number| self.rows.get(number)),
             &|feature| self.known.contains_key(&feature),
+            denied,
         );
         let standing = match teach {
             Teach::Policy => self.learn(key, found.distance, sighting, shared, scratch),
@@ -227,37 +245,37 @@ impl Workload {
         }
         let seen = self.rows.get(number).map_or(0, |row| row.count);
         if learning {
+            if teach != Teach::Nothing {
+                self.record.recent.note(false, time);
+            }
             self.end_learning_if_enough(time, shared);
-            return Verdict {
-                seen,
-                ..self.unscored(Standing::Learning(self.progress(time, shared)), shared)
-            };
+            return Verdict { seen, ..self.unscored(Standing::Learning(self.progress(time, shared))) };
         }
         Verdict {
             standing: Standing::Known,
             score: Some(Score::ZERO),
             distance: Some(Score::ZERO),
             level: level(Score::ZERO, &shared.settings),
-            novel: self.threshold(shared, None) == Score::ZERO,
+            novel: self.threshold(None) == Score::ZERO,
             seen,
-            ..self.unscored(Standing::Known, shared)
+            ..self.unscored(Standing::Known)
         }
     }
 
     fn learning_verdict(&mut self, key: u128, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
         self.end_learning_if_enough(sighting.time, shared);
         let seen = self.rows.find(key).and_then(|number| self.rows.get(number)).map_or(0, |row| row.count);
-        Verdict { seen, ..self.unscored(Standing::Learning(self.progress(sighting.time, shared)), shared) }
+        Verdict { seen, ..self.unscored(Standing::Learning(self.progress(sighting.time, shared))) }
     }
 
-    fn unscored(&self, standing: Standing, shared: &Shared) -> Verdict {
+    fn unscored(&self, standing: Standing) -> Verdict {
         Verdict {
             workload: Arc::clone(&self.name),
             standing,
             score: None,
             distance: None,
             smoothed: None,
-            threshold: self.threshold(shared, None),
+            threshold: self.threshold(None),
             level: Level::Learning,
             novel: false,
             first: false,
@@ -266,7 +284,7 @@ impl Workload {
         }
     }
 
-    fn search(&self, query: &Query<'_>, shared: &Shared, scratch: &mut Scratch) -> Found {
+    pub(crate) fn search(&self, query: &Query<'_>, shared: &Shared, scratch: &mut Scratch) -> Found {
         let (candidates, compared) =
             self.index.nearest(query.vector, distance::CANDIDATES, shared.method.exact_search, scratch);
         shared.counters.compared(compared, self.index.len());
@@ -284,8 +302,8 @@ impl Workload {
     /// Rows of the warm-up have distance 0, so that the order in which executions came changes nothing.
     fn learn_in_warm_up(&mut self, sighting: &Sighting<'_>, shared: &Shared, scratch: &WorkSpace) {
         let never = never_learn(sighting.execution, &shared.settings);
-        if never && self.warnings.len() < MAX_WARNINGS && !self.warnings.contains(&sighting.execution.name) {
-            self.warnings.push(sighting.execution.name.clone());
+        if never {
+            self.warn(&sighting.execution.name);
         }
         let key = scratch.embedding.key;
         match self.rows.find(key).and_then(|number| Some((number, self.rows.get(number)?.state))) {
@@ -306,6 +324,13 @@ impl Workload {
         }
     }
 
+    /// Remembers that the warm-up saw something of the never-learn list.
+    fn warn(&mut self, name: &str) {
+        if self.warnings.len() < MAX_WARNINGS && !self.warnings.iter().any(|warning| warning == name) {
+            self.warnings.push(name.to_owned());
+        }
+    }
+
     /// Learns a scored execution: near ones at once, far ones after they recurred on enough days.
     fn learn(
         &mut self,
@@ -319,8 +344,12 @@ impl Workload {
         let settings = &shared.settings;
         let exact = scratch.embedding.key;
         let never = never_learn(execution, settings);
-        let near = distance < settings.learn_below && !never;
-        if key != exact && near {
+        // A person announced news: it is learned as in the warm-up, and is no sign of how much of it there is.
+        let open = self.record.window.is_some_and(|(from, until)| (from..=until).contains(&time));
+        let near = (distance < settings.learn_below || open) && !never;
+        let distance = if open { 0.0 } else { distance };
+        let state = self.rows.find(key).and_then(|number| self.rows.get(number)).map(|row| row.state);
+        if key != exact && near && state != Some(RowState::Denied) {
             // Known but for its surroundings, and those are not far: the row takes them on.
             let number = self.rows.find(exact).expect("the caller found it");
             self.rows.get_mut(number).expect("it was found").run(time, day);
@@ -356,8 +385,8 @@ impl Workload {
         }
     }
 
-    /// Makes a held or forgotten row active.
-    fn promote(&mut self, number: u32, exact: u128, distance: f32, shared: &Shared) {
+    /// Makes a held, denied or forgotten row active.
+    pub(crate) fn promote(&mut self, number: u32, exact: u128, distance: f32, shared: &Shared) {
         let Some(row) = self.rows.get_mut(number) else { return };
         if row.key != exact {
             // It was held for its surroundings alone: the row of the execution itself takes them on.
@@ -377,7 +406,25 @@ impl Workload {
         self.rows.set_state(number, RowState::Active);
         self.activate(number, shared);
         self.mark(number, Unsaved::Row);
+        self.calibrate(shared);
+    }
+
+    fn calibrate(&mut self, shared: &Shared) {
         self.calibration = self.own.calibration(shared.method.prior, self.record.first_day, self.today.day);
+    }
+
+    /// Computes anew what active rows add up to, after some were taken out by hand.
+    pub(crate) fn add_up(&mut self, shared: &Shared) {
+        self.seen = Seen::default();
+        self.own = OwnDays::default();
+        for number in 0..self.rows.end() {
+            let Some(row) = self.rows.get(number).filter(|row| row.state == RowState::Active) else {
+                continue;
+            };
+            self.seen.extend(row.seen);
+            self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
+        }
+        self.calibrate(shared);
     }
 
     /// An active row is seen in a context it was never seen in.
@@ -454,7 +501,7 @@ impl Workload {
     }
 
     /// Takes a row out of the neighbours.
-    fn deactivate(&mut self, number: u32) {
+    pub(crate) fn deactivate(&mut self, number: u32) {
         self.index.remove(number);
         let Some(row) = self.rows.get(number) else { return };
         for feature in &row.features {
@@ -480,6 +527,18 @@ impl Workload {
         }
     }
 
+    /// After a restart, what the warm-up held is of the never-learn list: nothing else was held then.
+    fn resume_warning(&mut self, key: u128, shared: &Shared) {
+        let warm_up_ended = self.record.learned_at.unwrap_or(Timestamp::MAX);
+        let name = self.rows.find(key).and_then(|number| self.rows.get(number)).and_then(|row| {
+            let never = row.first_seen <= warm_up_ended && never_learn(&row.execution, &shared.settings);
+            never.then(|| row.execution.name.clone())
+        });
+        if let Some(name) = name {
+            self.warn(&name);
+        }
+    }
+
     fn count_execution(&mut self, time: Timestamp, day: Day) {
         let WorkloadRecord { executions, last_seen, days, .. } = &mut self.record;
         *executions = executions.saturating_add(1);
@@ -488,9 +547,11 @@ impl Workload {
         self.unsaved.record = true;
     }
 
-    fn end_learning_if_enough(&mut self, time: Timestamp, shared: &Shared) {
+    /// Ends the warm-up where there is evidence enough at `time`.
+    pub(crate) fn end_learning_if_enough(&mut self, time: Timestamp, shared: &Shared) {
         if self.record.learned_at.is_none()
-            && learning::is_enough(&shared.settings, &self.record, self.recent, time)
+            && self.record.executions > 0
+            && learning::is_enough(&shared.settings, &self.record, time)
         {
             self.finish_learning(time);
         }
@@ -502,12 +563,12 @@ impl Workload {
         self.unsaved.record = true;
     }
 
-    fn progress(&self, now: Timestamp, shared: &Shared) -> Progress {
-        learning::progress(&shared.settings, &self.record, self.recent, now)
+    pub(crate) fn progress(&self, now: Timestamp, shared: &Shared) -> Progress {
+        learning::progress(&shared.settings, &self.record, now)
     }
 
-    fn threshold(&self, shared: &Shared, group: Option<Group>) -> Score {
-        match shared.settings.threshold {
+    pub(crate) fn threshold(&self, group: Option<Group>) -> Score {
+        match self.threshold {
             Threshold::Fixed(threshold) => threshold,
             Threshold::Auto => self.today.threshold(&self.calibration, group),
         }
@@ -518,7 +579,7 @@ impl Workload {
         if day > self.today.day {
             self.today = Today::new(day);
             self.own.roll(day);
-            self.calibration = self.own.calibration(shared.method.prior, self.record.first_day, day);
+            self.calibrate(shared);
         }
     }
 
@@ -546,7 +607,7 @@ impl Workload {
         (end < self.rows.end()).then_some(end)
     }
 
-    fn mark(&mut self, number: u32, unsaved: Unsaved) {
+    pub(crate) fn mark(&mut self, number: u32, unsaved: Unsaved) {
         let Some(row) = self.rows.get_mut(number) else { return };
         if unsaved > row.unsaved {
             row.unsaved = unsaved;
@@ -566,18 +627,25 @@ impl Workload {
         with_counts: bool,
         embedder: &dyn Embedder,
     ) -> Option<Batch> {
-        let UnsavedRows { rows, counts, deleted, record } = &mut self.unsaved;
+        let UnsavedRows { rows, counts, deleted, record, urgent, applied } = &mut self.unsaved;
         let mut numbers = rows.split_off(rows.len().saturating_sub(most));
         if with_counts {
             numbers.append(&mut counts.split_off(counts.len().saturating_sub(most - numbers.len())));
         }
-        let deleted = deleted.split_off(deleted.len().saturating_sub(most));
-        let record_alone = with_counts && std::mem::take(record);
-        if numbers.is_empty() && deleted.is_empty() && !record_alone {
+        let mut gone = deleted.split_off(deleted.len().saturating_sub(most));
+        let record_alone = (with_counts && *record) || *urgent;
+        if numbers.is_empty() && gone.is_empty() && !record_alone {
             return None;
         }
+        // What is there again is replaced and not deleted.
+        gone.retain(|key| self.rows.find(*key).is_none());
+        if rows.is_empty() && deleted.is_empty() {
+            // Every row that follows these decisions is in this batch or was in one before.
+            self.record.applied.append(applied);
+            *urgent = false;
+        }
         *record = false;
-        let mut batch = Batch { record: self.record.clone(), rows: Vec::new(), deleted };
+        let mut batch = Batch { record: self.record.clone(), rows: Vec::new(), deleted: gone };
         for number in numbers {
             let Some(row) = self.rows.get_mut(number) else { continue };
             // A number may be listed for its counts and for itself: once is enough.
@@ -597,6 +665,10 @@ impl Workload {
         }
         self.unsaved.deleted.extend(&batch.deleted);
         self.unsaved.record = true;
+        if !self.record.applied.is_empty() {
+            self.unsaved.applied.append(&mut self.record.applied);
+            self.unsaved.urgent = true;
+        }
     }
 
     /// How many rows the store does not have yet.
@@ -619,8 +691,9 @@ impl Workload {
             rows: self.rows.count(RowState::Active),
             held: self.rows.count(RowState::Held),
             denied: self.rows.count(RowState::Denied),
-            threshold: self.threshold(shared, None),
+            threshold: self.threshold(None),
             warnings: self.warnings.clone(),
+            window: self.record.window,
             first_seen,
             last_seen,
         }
@@ -628,7 +701,7 @@ impl Workload {
 }
 
 /// What a score means.
-fn level(score: Score, settings: &Settings) -> Level {
+pub(crate) fn level(score: Score, settings: &Settings) -> Level {
     if score >= settings.critical {
         Level::Critical
     } else if score >= settings.warn {

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
 use crate::engine::{Inner, Loaded, Phase};
+use crate::people::People;
 use crate::rows::EXEC;
 use crate::store::{Access, Store, StoreError};
 use crate::workload::Workload;
@@ -39,14 +40,16 @@ pub(crate) enum Request {
 
 /// Runs until the engine is gone.
 pub(crate) fn run(inner: &Arc<Inner>, mut store: Box<dyn Store>, requests: &Receiver<Request>) {
-    let access = match load(inner, &mut *store) {
+    let mut people = People::default();
+    let access = match load(inner, &mut *store, &mut people) {
         Ok(loaded) => loaded.access,
         Err(error) => {
             inner.set_phase(Phase::Failed(Some(error)));
             return;
         }
     };
-    let mut state = State { access, pause: Duration::ZERO, counts_due: Instant::now() + COUNTS_INTERVAL };
+    let mut state =
+        State { access, people, pause: Duration::ZERO, counts_due: Instant::now() + COUNTS_INTERVAL };
     loop {
         match requests.recv_timeout(INTERVAL.max(state.pause)) {
             Ok(Request::Flush(answer)) => {
@@ -60,15 +63,20 @@ pub(crate) fn run(inner: &Arc<Inner>, mut store: Box<dyn Store>, requests: &Rece
     }
 }
 
-fn load(inner: &Arc<Inner>, store: &mut dyn Store) -> Result<Loaded, StoreError> {
+fn load(inner: &Arc<Inner>, store: &mut dyn Store, people: &mut People) -> Result<Loaded, StoreError> {
     let access = store.access();
     let (mut workloads, mut rows) = (0, 0);
+    // Before the rows: what is settled by now, they follow already.
+    people.read_anew(inner, store);
     let notices = store.load(&mut |name, record, stored| {
         workloads += 1;
         rows += stored.len();
+        people.applied(&record);
         let name: Arc<str> = name.into();
         inner.insert(Arc::clone(&name), Workload::load(name, record, stored, &inner.shared));
     })?;
+    // Before anything is observed: what a killed writer had begun is finished as if it had not been interrupted.
+    people.apply(inner, access);
     let loaded = Loaded { access, workloads, rows, notices };
     inner.set_access(access);
     inner.set_phase(Phase::Loaded(loaded.clone()));
@@ -77,6 +85,7 @@ fn load(inner: &Arc<Inner>, store: &mut dyn Store) -> Result<Loaded, StoreError>
 
 struct State {
     access: Access,
+    people: People,
     /// How long to wait after a failure, at least.
     pause: Duration,
     counts_due: Instant,
@@ -91,13 +100,17 @@ impl State {
                 Access::Reader => "another process writes this database: this one scores and learns nothing",
             });
             if access == Access::Writer
-                && let Err(error) = load(inner, store)
+                && let Err(error) = load(inner, store, &mut self.people)
             {
                 // What was read as a reader is older than what the writer wrote last: learning from it would undo that.
                 return self.failed(inner, &error);
             }
             inner.set_access(access);
             self.access = access;
+        }
+        if self.people.are_due() {
+            self.people.read(inner, store);
+            self.people.apply(inner, self.access);
         }
         sweep(inner);
         if self.access == Access::Reader {
@@ -125,7 +138,7 @@ impl State {
         self.pause = (self.pause * 2).clamp(INTERVAL * 2, LONGEST_PAUSE);
     }
 
-    fn write(&self, inner: &Inner, store: &mut dyn Store, with_counts: bool) -> Result<(), StoreError> {
+    fn write(&mut self, inner: &Inner, store: &mut dyn Store, with_counts: bool) -> Result<(), StoreError> {
         if self.access == Access::Reader {
             return Ok(());
         }
@@ -154,7 +167,7 @@ impl State {
                 inner.shared.counters.rows_saved(batch.rows.len() as u64);
             }
         }
-        Ok(())
+        self.people.settle(inner, store)
     }
 }
 

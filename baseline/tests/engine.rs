@@ -202,6 +202,113 @@ fn the_order_of_executions_within_the_warm_up_changes_nothing() {
     assert_eq!(baseline(&mut ROUTINE.iter()), baseline(&mut ROUTINE.iter().rev()));
 }
 
+/// One execution a second, as a machine that is watched brings them. Returns after how many seconds there are scores.
+fn seconds_until_scored(host: &Host, mut line: impl FnMut(i64) -> Option<String>) -> i64 {
+    for second in 0..3_600 {
+        if let Some(line) = line(second) {
+            let execution = execution(&line);
+            let verdict = host.engine.observe(&Sighting {
+                workload: "host",
+                execution: &execution,
+                context: Context::default(),
+                time: second * 1_000_000,
+                day: 0,
+                teach: Teach::Policy,
+                pid: 0,
+                ppid: 0,
+            });
+            if verdict.score.is_some() {
+                return second;
+            }
+        }
+        host.engine.advance(second * 1_000_000);
+    }
+    panic!("no score within an hour");
+}
+
+#[test]
+fn a_build_of_which_nine_lines_in_ten_are_new_is_scored_within_a_minute() {
+    let host = Host::new(Settings::default());
+    let build = |second: i64| {
+        let line = format!(
+            "rustc --crate-name crate{second} --edition 2021 src/lib{second}.rs --out-dir target/debug"
+        );
+        Some(if second % 10 == 0 { "cargo build".to_owned() } else { line })
+    };
+    let scored = seconds_until_scored(&host, build);
+    assert!((30..=60).contains(&scored), "{scored}");
+    assert!(score(&host.see(NOVEL, 0)) >= 0.85);
+}
+
+#[test]
+fn a_machine_on_which_everything_is_unlike_everything_is_scored_after_a_bounded_time() {
+    let host = Host::new(Settings::default());
+    let line = |second: i64, part: i64| (second * 31 + part * 17).unsigned_abs() * 7_919 % 26_u64.pow(4);
+    let word = |second, part| -> String {
+        let mut n = line(second, part);
+        (0..4)
+            .map(|_| {
+                let letter = char::from(b'a' + (n % 26) as u8);
+                n /= 26;
+                letter
+            })
+            .collect()
+    };
+    let scored = seconds_until_scored(&host, |second| {
+        Some(format!(
+            "{} --{} /{}/{}/x {}",
+            word(second, 0),
+            word(second, 1),
+            word(second, 2),
+            word(second, 3),
+            word(second, 4)
+        ))
+    });
+    assert!((190..=210).contains(&scored), "four times fifty executions: {scored}");
+}
+
+#[test]
+fn an_idle_machine_is_scored_within_a_minute_and_its_next_command_too() {
+    let host = Host::new(Settings::default());
+    // What ran before we came, then nothing.
+    for line in ROUTINE.iter().chain(&["sshd -D", "bash", "agetty tty1"]) {
+        host.see_in(line, 0, Context::default(), Teach::Seed);
+    }
+    let scored = seconds_until_scored(&host, |second| (second == 45).then(|| NOVEL.to_owned()));
+    assert_eq!(scored, 45, "the first command after the quiet is scored, not learned");
+    assert!(score(&host.see(NOVEL, 0)) >= 0.8);
+}
+
+/// Ending the warm-up early must not cost what it was for: what ran in it is known, and what comes later is as far as
+/// it would have been.
+#[test]
+fn a_warm_up_that_ends_early_gives_the_scores_of_one_that_ends_late() {
+    let lines = |day: Day| {
+        ROUTINE
+            .iter()
+            .map(|line| (*line).to_owned())
+            .chain((0..20).map(move |n| format!("rustc --crate-name c{day}x{n} src/{n}.rs")))
+    };
+    let score_after = |settings: Settings| {
+        let host = Host::new(Settings { learn_for: Duration::ZERO, ..settings });
+        for day in 0..=6 {
+            for _ in 0..5 {
+                lines(day).for_each(|line| drop(host.see(&line, day)));
+            }
+        }
+        assert!(host.engine.status()[0].learning.is_none());
+        let known = ROUTINE.iter().map(|line| host.see(line, 7).score).collect::<Vec<_>>();
+        let held = host.engine.status()[0].held;
+        (known, held, score(&host.see(NOVEL, 7)), score(&host.see("df -h /srv", 7)))
+    };
+    let (early, late) = (
+        score_after(Settings::default()),
+        score_after(Settings { learn_executions: 500, learn_until_far_share: 0.05, ..Settings::default() }),
+    );
+    assert!(early.0.iter().all(|score| *score == Some(Score::ZERO)), "{:?}", early.0);
+    assert_eq!(early, late);
+}
+
 fn socket(remote: &str) -> Context {
     let remote = Some(remote.parse().expect("an address"));
     let socket = InheritedSocket { fd: 0, family: SocketFamily::Inet, protocol: 6, local: None, remote };

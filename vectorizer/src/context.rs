@@ -291,6 +291,13 @@ impl From<Context> for Seen {
     }
 }
 
+impl From<Seen> for Context {
+    /// An execution with everything that a row was seen with around it.
+    fn from(seen: Seen) -> Self {
+        Self(seen.0)
+    }
+}
+
 impl InheritedSocket {
     /// The one value of [`Dimension::Sockets`] that this socket is.
     fn value(&self) -> u32 {

@@ -136,7 +136,18 @@ impl From<State> for RowState {
 
 impl<'a> Workload<'a> {
     pub(crate) fn of(workload: &'a str, record: &WorkloadRecord) -> Self {
-        let WorkloadRecord { executions, first_seen, last_seen, first_day, learned_at, days } = record;
+        // How far its warm-up is and which decisions it follows are this database's own.
+        let WorkloadRecord {
+            executions,
+            first_seen,
+            last_seen,
+            first_day,
+            learned_at,
+            days,
+            recent: _,
+            window: _,
+            applied: _,
+        } = record;
         Self {
             workload: workload.into(),
             executions: *executions,
@@ -157,6 +168,7 @@ impl<'a> Workload<'a> {
             first_day: *first_day,
             learned_at: learned_at.map(Moment::time),
             days: day_set(days)?,
+            ..WorkloadRecord::default()
         })
     }
 }
@@ -167,7 +179,9 @@ pub(crate) fn day_set(days: &[Day]) -> Result<DaySet, &'static str> {
         return Err("there are more than 64 days");
     }
     let mut set = DaySet::default();
-    days.iter().for_each(|day| drop(set.insert(*day)));
+    for day in days {
+        set.insert(*day);
+    }
     if usize::try_from(set.len()) == Ok(days.len()) {
         Ok(set)
     } else {

@@ -148,6 +148,7 @@ fn records(ours: &WorkloadRecord, theirs: &WorkloadRecord) -> WorkloadRecord {
             (ours, theirs) => ours.or(theirs),
         },
         days: days(ours.days, theirs.days),
+        ..ours.clone()
     }
 }
 

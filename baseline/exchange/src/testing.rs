@@ -75,6 +75,7 @@ pub(crate) fn portion() -> impl Strategy<Value = Portion> {
             first_day: 7,
             learned_at: Some(8),
             days: DaySet::of(9),
+            ..WorkloadRecord::default()
         };
         Portion { workload: "web\u{7f}".into(), record, rows }
     })

@@ -52,6 +52,8 @@ enum Role {
     Reader {
         since: Instant,
     },
+    /// Never becomes the writer.
+    Onlooker,
 }
 
 /// Why the lock was not taken.
@@ -113,11 +115,41 @@ impl Directory {
         Ok(Self { root, role, space: space.clone() })
     }
 
+    /// Opens the database at `path` to look at it: nothing is made, locked or moved.
+    pub(crate) fn open_to_read(path: &Path, space: &StoredSpace) -> Result<Self, StoreError> {
+        let unreadable = |error: io::Error| {
+            let cause = match error.kind() {
+                io::ErrorKind::NotFound => "there is no such directory".into(),
+                _ => cause::sentence(&error),
+            };
+            unusable(path, &cause, "name the directory of a database")
+        };
+        let root = fs::canonicalize(path).map_err(unreadable)?;
+        fs::read_dir(&root).map_err(unreadable)?;
+        match look(&root, space)? {
+            Found::None if !root.join(TABLES).is_dir() => {
+                Err(unusable(&root, "it holds no baseline", "name the directory of a database"))
+            }
+            _ => Ok(Self { root, role: Role::Onlooker, space: space.clone() }),
+        }
+    }
+
+    /// The process that holds the lock, if any does; its id where it left one.
+    pub(crate) fn writer(&self) -> Option<Option<u32>> {
+        let mut file = File::open(self.root.join(LOCK)).ok()?;
+        // A shared lock keeps out nobody but a writer that starts in this very moment, and that one tries again.
+        let Err(TryLockError::WouldBlock) = file.try_lock_shared() else { return None };
+        let mut owner = String::new();
+        let _ = file.read_to_string(&mut owner);
+        Some(owner.trim().parse().ok())
+    }
+
     /// Whether this process may write. A reader tries to take over, at most once a second; `true` beside
     /// [`Access::Writer`] the one time that it succeeds.
     pub(crate) fn access(&mut self) -> (Access, bool) {
         match &mut self.role {
             Role::Writer { .. } => (Access::Writer, false),
+            Role::Onlooker => (Access::Reader, false),
             Role::Reader { since } if since.elapsed() < TAKEOVER_INTERVAL => (Access::Reader, false),
             Role::Reader { since } => {
                 *since = Instant::now();
@@ -254,7 +286,7 @@ fn acquire(root: &Path) -> Result<File, Refusal> {
             Refusal::Error(unwritable(root, &error))
         }
     })?;
-    match file.try_lock() {
+    match lock(&file) {
         Ok(()) => {
             // For people, and for the other process's notice. Nobody depends on it.
             let _ = file.set_len(0).and_then(|()| file.write_all(std::process::id().to_string().as_bytes()));
@@ -271,6 +303,17 @@ fn acquire(root: &Path) -> Result<File, Refusal> {
             "choose a directory on a local file system",
         ))),
     }
+}
+
+/// Takes the lock, unless somebody has it for longer than a look takes.
+fn lock(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..3 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+            result => return result,
+        }
+    }
+    file.try_lock()
 }
 
 /// The other process holds the lock and may be about to write the marker.

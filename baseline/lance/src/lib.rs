@@ -11,6 +11,8 @@
 //! - it has no checksums: every row carries one ([`checksum`]);
 //! - it keeps what was deleted and every version: tables are compacted and pruned by number of commits ([`upkeep`]);
 //! - it lets anybody write: one process holds the lock, others read and take over ([`directory`]);
+//! - what people decide comes from processes that do not hold the lock: they append to a log of their own, and the
+//!   writer settles it ([`feedback`]);
 //! - it takes as many threads as there are cores: here it runs on the caller's, with at most four beside ([`runtime`]).
 
 mod cause;
@@ -19,6 +21,8 @@ mod convert;
 mod counters;
 mod directory;
 mod durable;
+mod feedback;
+mod feedback_rows;
 mod load;
 mod manifests;
 mod marker;

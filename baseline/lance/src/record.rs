@@ -4,14 +4,27 @@
 //! crash there are never new rows beside an old count. As JSON it can grow without a new schema; a member that this
 //! release does not know is ignored, one that is missing has its default.
 
-use anomaly_baseline::{DaySet, StoredRow, WorkloadRecord};
+use anomaly_baseline::{DaySet, Recent, StoredRow, Timestamp, WorkloadRecord};
 use serde_json::{Value, json};
 
 /// The kind of the row that holds the record. No act has a name that starts with a dot.
 pub(crate) const RECORD_KIND: &str = ".workload";
 
 pub(crate) fn to_json(record: &WorkloadRecord) -> String {
-    let WorkloadRecord { executions, first_seen, last_seen, first_day, learned_at, days } = record;
+    let WorkloadRecord {
+        executions,
+        first_seen,
+        last_seen,
+        first_day,
+        learned_at,
+        days,
+        recent: Recent { far, seen, last_far },
+        window,
+        applied,
+    } = record;
+    // A JSON number holds 53 bits everywhere; ids have 128.
+    let applied: Vec<_> =
+        applied.iter().map(|(id, outcome)| json!([format!("{id:032x}"), outcome])).collect();
     json!({
         "executions": executions,
         "first_seen": first_seen,
@@ -20,6 +33,9 @@ pub(crate) fn to_json(record: &WorkloadRecord) -> String {
         "learned_at": learned_at,
         "last_day": days.last,
         "day_bits": days.bits,
+        "recent": { "far": far, "seen": seen, "last_far": last_far },
+        "window": window.map(|(from, until)| [from, until]),
+        "applied": applied,
     })
     .to_string()
 }
@@ -38,7 +54,26 @@ pub(crate) fn from_json(text: &str) -> Option<WorkloadRecord> {
         first_day: day("first_day"),
         learned_at: signed("learned_at"),
         days: DaySet { last: day("last_day"), bits: unsigned("day_bits") },
+        recent: recent(&value["recent"]),
+        window: window(&value["window"]),
+        applied: value["applied"].as_array().into_iter().flatten().filter_map(applied).collect(),
     })
+}
+
+fn recent(value: &Value) -> Recent {
+    Recent {
+        far: value["far"].as_u64().unwrap_or(0),
+        seen: value["seen"].as_u64().and_then(|seen| seen.try_into().ok()).unwrap_or(0),
+        last_far: value["last_far"].as_i64().unwrap_or(0),
+    }
+}
+
+fn window(value: &Value) -> Option<(Timestamp, Timestamp)> {
+    Some((value[0].as_i64()?, value[1].as_i64()?))
+}
+
+fn applied(value: &Value) -> Option<(u128, String)> {
+    Some((u128::from_str_radix(value[0].as_str()?, 16).ok()?, value[1].as_str()?.to_owned()))
 }
 
 /// What can be told of a workload from its rows alone, where its record is gone: it learns again, but from where it
@@ -55,6 +90,7 @@ pub(crate) fn from_rows(rows: &[StoredRow]) -> WorkloadRecord {
         first_day: rows.iter().map(|row| row.first_day).min().unwrap_or(0),
         learned_at: None,
         days,
+        ..WorkloadRecord::default()
     }
 }
 
@@ -72,6 +108,9 @@ mod tests {
                 first_day: i32::MIN,
                 learned_at,
                 days: DaySet { last: 7, bits: u64::MAX },
+                recent: Recent { far: u64::MAX, seen: 50, last_far: i64::MIN },
+                window: learned_at.map(|until| (i64::MIN, until)),
+                applied: vec![(u128::MAX, "1 \"approved\"\n".into()), (0, String::new())],
             };
             assert_eq!(from_json(&to_json(&record)), Some(record));
         }

@@ -24,6 +24,7 @@ use crate::{
 const VERSIONS_TRIED: usize = 16;
 
 /// What came of reading one version.
+#[expect(clippy::large_enum_variant, reason = "made once per table and taken apart at once, never kept")]
 pub(crate) enum Attempt {
     Whole(Content),
     /// The circumstances were against it; the files may be in order.

@@ -2,12 +2,13 @@
 
 use std::{
     collections::HashMap,
-    io,
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, atomic::Ordering::Relaxed},
+    time::SystemTime,
 };
 
-use anomaly_baseline::{Access, Store, StoreError, StoredRow, WorkloadRecord};
+use anomaly_baseline::{Access, FeedbackLog, Settled, Store, StoreError, StoredRow, WorkloadRecord};
 use anomaly_vectorizer::Embedder;
 use lancedb::Connection;
 
@@ -15,7 +16,7 @@ use crate::{
     cause::{self, Kind},
     counters::Counters,
     directory::Directory,
-    names,
+    manifests, names,
     open_table::OpenTable,
     rows::EncodeError,
     runtime::{self, Executor, RunError},
@@ -98,6 +99,22 @@ impl LanceStore {
     /// [`StoreError::Unusable`] where the directory is somebody else's, cannot be read or made, or holds another
     /// scheme's features; [`StoreError::Newer`] where a newer release wrote it. Nothing is written in either case.
     pub fn open(options: StoreOptions) -> Result<Self, StoreError> {
+        Self::with(options, Directory::open)
+    }
+
+    /// Opens a database that is there to look at it, beside its writer or without one: nothing is made, locked or
+    /// moved, and [`access`](Store::access) stays with reading.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and where there is no database.
+    pub fn open_to_read(options: StoreOptions) -> Result<Self, StoreError> {
+        Self::with(options, |path, space, _| Directory::open_to_read(path, space))
+    }
+
+    fn with(
+        options: StoreOptions,
+        directory: impl FnOnce(&Path, &StoredSpace, &mut Vec<String>) -> Result<Directory, StoreError>,
+    ) -> Result<Self, StoreError> {
         let StoreOptions { path, org, embedder, schedule } = options;
         let unusable = |cause: String, remedy: &str| StoreError::Unusable {
             path: path.clone(),
@@ -111,7 +128,7 @@ impl LanceStore {
             ));
         }
         let mut notices = Vec::new();
-        let directory = Directory::open(&path, &embedder.space().into(), &mut notices)?;
+        let directory = directory(&path, &embedder.space().into(), &mut notices)?;
         let executor = Executor::new()
             .map_err(|error| unusable(cause::sentence(&error), "allow this process more threads"))?;
         let connection = connect(&executor, &directory)
@@ -144,6 +161,20 @@ impl LanceStore {
     /// The database's directory, absolute.
     pub fn path(&self) -> &Path {
         &self.directory.root
+    }
+
+    /// The process that writes the database now, if any does: its id, where it left one.
+    pub fn writer(&self) -> Option<Option<u32>> {
+        self.directory.writer()
+    }
+
+    /// When anything of the database was saved last, as far as its tables tell.
+    pub fn last_saved(&self) -> Option<SystemTime> {
+        let tables = fs::read_dir(self.directory.tables()).ok()?;
+        let newest = |entry: io::Result<fs::DirEntry>| {
+            manifests::list(&entry.ok()?.path()).ok()?.first().map(|manifest| manifest.written)
+        };
+        tables.filter_map(newest).max()
     }
 
     /// Forgets every open table and all that was read: files changed under us.
@@ -184,7 +215,7 @@ impl LanceStore {
     }
 
     /// Runs a writing operation on a workload's table; what every one of them has in common.
-    fn write<T>(
+    pub(crate) fn write<T>(
         &mut self,
         operation: &'static str,
         workload: &str,
@@ -267,6 +298,14 @@ impl Store for LanceStore {
         }
         result
     }
+
+    fn feedback(&mut self, known: Option<u64>) -> Result<Option<FeedbackLog>, StoreError> {
+        self.read_feedback(known).map_err(|fault| fault.into_error("reading feedback", "every workload"))
+    }
+
+    fn settle(&mut self, settled: &[(u128, Settled)]) -> Result<(), StoreError> {
+        self.settle_feedback(settled).map_err(|fault| fault.into_error("settling feedback", "every workload"))
+    }
 }
 
 fn connect(executor: &Executor, directory: &Directory) -> Result<Connection, Fault> {
@@ -285,7 +324,7 @@ impl Fault {
         cause::sentence(self)
     }
 
-    fn into_error(self, operation: &'static str, workload: &str) -> StoreError {
+    pub(crate) fn into_error(self, operation: &'static str, workload: &str) -> StoreError {
         match self {
             Self::Refused(error) => error,
             fault => {

@@ -166,6 +166,17 @@ pub(crate) async fn delete(table: &Table, keys: &[(String, u128)]) -> lancedb::R
     Ok(table.delete(&condition).await?.num_deleted_rows)
 }
 
+/// Adds rows in one commit.
+pub(crate) async fn append(table: &Table, batch: RecordBatch) -> lancedb::Result<()> {
+    table.add(vec![batch]).execute().await.map(drop)
+}
+
+/// Every batch of a version.
+pub(crate) async fn batches(dataset: &Dataset) -> lancedb::Result<Vec<RecordBatch>> {
+    let stream = dataset.scan().try_into_stream().await.map_err(lancedb::Error::from)?;
+    stream.try_collect().await.map_err(lancedb::Error::from)
+}
+
 /// Merges small files. `purge` rewrites every file with a deleted row, so that deleted rows are in no file of the
 /// newest version; otherwise a file may keep a tenth of them.
 pub(crate) async fn compact(table: &Table, purge: bool) -> lancedb::Result<()> {
@@ -181,11 +192,16 @@ pub(crate) async fn compact(table: &Table, purge: bool) -> lancedb::Result<()> {
 }
 
 /// Removes these versions, and every file that no remaining version needs. Nobody else may be writing: what a
-/// commit in progress has written is removed too, and so are a killed predecessor's leavings.
-pub(crate) async fn prune(table: &Table, versions: HashSet<u64>) -> lancedb::Result<RemovalStats> {
+/// commit in progress has written is removed too, and so are a killed predecessor's leavings. Where others may be,
+/// `alone` is false, and files that no version knows are left alone for a week.
+pub(crate) async fn prune(
+    table: &Table,
+    versions: HashSet<u64>,
+    alone: bool,
+) -> lancedb::Result<RemovalStats> {
     let policy = CleanupPolicy {
         versions: Some(versions),
-        delete_unverified: true,
+        delete_unverified: alone,
         error_if_tagged_old_versions: false,
         ..CleanupPolicy::default()
     };

@@ -223,7 +223,8 @@ impl LanceStore {
         if versions.is_empty() {
             return Ok(());
         }
-        let stats = match self.retrying(name, async |table| table::prune(table, versions.clone()).await) {
+        let stats = match self.retrying(name, async |table| table::prune(table, versions.clone(), true).await)
+        {
             Err(fault) if fault.kind() == Kind::Other && self.set_unreadable_versions_aside(name)? > 0 => {
                 return Err(Fault::Other(format!(
                     "an old version could not be read and was moved aside ({fault})"
@@ -257,7 +258,7 @@ impl LanceStore {
 }
 
 /// Tries an operation again after a conflict, a little later each time and not for ever.
-async fn with_retries<T>(
+pub(crate) async fn with_retries<T>(
     counters: &Counters,
     refresh: impl AsyncFn() -> lancedb::Result<()>,
     mut operation: impl AsyncFnMut() -> lancedb::Result<T>,

@@ -144,7 +144,7 @@ fn status(workloads: &[WorkloadStatus], seen: Seen, bar: bool) -> String {
 }
 
 /// What a workload still needs: `34/50 executions, 12/30s`.
-pub(super) fn missing(progress: &Learning) -> String {
+pub(crate) fn missing(progress: &Learning) -> String {
     let Learning { executions, executions_needed, seconds, seconds_needed, new_percent, new_percent_allowed } =
         *progress;
     let mut parts = Vec::new();
@@ -155,7 +155,7 @@ pub(super) fn missing(progress: &Learning) -> String {
         parts.push(format!("{seconds}/{seconds_needed}s"));
     }
     if parts.is_empty() {
-        parts.push(format!("{new_percent} % new, {new_percent_allowed} % allowed"));
+        parts.push(format!("{new_percent} % unlike anything before, {new_percent_allowed} % allowed"));
     }
     parts.join(", ")
 }
@@ -194,6 +194,7 @@ mod tests {
             denied: 0,
             threshold: Score::from_ten_thousandths(8500),
             warnings: Vec::new(),
+            window: None,
             first_seen: 0,
             last_seen: 0,
         }
@@ -221,7 +222,7 @@ mod tests {
     fn executions_and_time_reached_leaves_the_share_of_new_ones() {
         let progress =
             Learning { executions: 99, seconds: 99, ..workload("x", 0, true).learning.expect("it learns") };
-        assert_eq!(missing(&progress), "80 % new, 20 % allowed");
+        assert_eq!(missing(&progress), "80 % unlike anything before, 20 % allowed");
     }
 
     #[test]

@@ -154,6 +154,7 @@ mod tests {
             denied: 0,
             threshold: Score::from_ten_thousandths(8500),
             warnings: Vec::new(),
+            window: None,
             first_seen: 0,
             last_seen: 0,
         }

@@ -99,6 +99,7 @@ pub(crate) fn record(executions: u64) -> WorkloadRecord {
         first_day: 19_675,
         learned_at: Some(1_700_000_002_000_000),
         days: DaySet::of(19_675),
+        ..WorkloadRecord::default()
     }
 }
 

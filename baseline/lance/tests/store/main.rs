@@ -9,6 +9,7 @@
 mod common;
 mod damage;
 mod directory;
+mod feedback;
 mod full_disk;
 mod helper;
 mod kill;
