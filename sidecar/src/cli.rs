@@ -3,14 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anomaly_baseline::{Settings, Threshold};
+use anomaly_baseline::Settings;
 use anomaly_capture::FeedChoice;
 use anomaly_capture::workload::Template;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::{backtest, convert, durations};
+use crate::feedback::arguments as people;
+use crate::{backtest, convert, durations, thresholds};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -45,6 +46,27 @@ pub(crate) enum Command {
     /// Find misuses of anomaly.score and its like that Falco accepts without a word
     #[command(after_help = LINT_RULES_EXAMPLES)]
     LintRules(LintRules),
+    /// How far every workload's learning is, how much it knows, what waits for a decision
+    #[command(after_help = people::STATUS_EXAMPLES)]
+    Status(people::Status),
+    /// What is held because it is far from what was learned, grouped as alerts are
+    #[command(after_help = people::HELD_EXAMPLES)]
+    Held(people::Held),
+    /// An execution beside the nearest learned ones, and how its score comes about
+    #[command(after_help = people::EXPLAIN_EXAMPLES)]
+    Explain(people::Explain),
+    /// Make held executions normal
+    #[command(after_help = people::APPROVE_EXAMPLES)]
+    Approve(people::Decide),
+    /// Keep executions novel for ever
+    #[command(after_help = people::DENY_EXAMPLES)]
+    Deny(people::Decide),
+    /// Forget executions as if they had never been seen
+    #[command(after_help = people::FORGET_EXAMPLES)]
+    Forget(people::Decide),
+    /// Learn at once whatever a workload runs for a while: a deployment
+    #[command(after_help = people::LEARN_EXAMPLES)]
+    Learn(people::Learn),
 }
 
 const WATCH_EXAMPLES: &str = "\
@@ -61,7 +83,8 @@ Examples:
       every execution as JSON Lines, filtered by another program
 
 A workload learns until it has seen --learn-executions executions, --learn-for has passed and
-little is new any more; until then it has no score. Novel is what reaches the workload's
+little is unlike anything before; a fifth of them is enough where it is quiet, and four times as
+many where it never is. Until then it has no score. Novel is what reaches the workload's
 threshold: about one alert a day. A recording with compressed time wants --learn-for 0s.
 Exit codes: 0 when it ended as asked, 2 when it could not start or go on.";
 
@@ -135,9 +158,10 @@ pub(crate) struct Watch {
     )]
     pub(crate) learn_for: Duration,
 
-    /// From which score an execution is novel: auto (0.85, more on a day flooded with novelty) or a number
-    #[arg(long, value_name = "SCORE", default_value_t, help_heading = "Baseline")]
-    pub(crate) threshold: Threshold,
+    /// From which score an execution is novel: auto (0.85, more on a day flooded with novelty) or a number; with a
+    /// pattern, such as ci*=0.95, for some workloads; may be repeated
+    #[arg(long, value_name = "[PATTERN=]SCORE", default_value = "auto", help_heading = "Baseline")]
+    pub(crate) threshold: Vec<thresholds::Rule>,
 
     /// Print one JSON object per execution, normal ones included; notices go to standard error
     #[arg(long, help_heading = "Output")]
@@ -189,12 +213,13 @@ fn name(text: &str) -> Result<String, &'static str> {
 impl Watch {
     /// What the engine is to do.
     pub(crate) fn settings(&self) -> Settings {
-        Settings {
+        let mut settings = Settings {
             learn_executions: self.learn_executions,
             learn_for: self.learn_for,
-            threshold: self.threshold,
             ..Settings::default()
-        }
+        };
+        thresholds::apply(&self.threshold, &mut settings);
+        settings
     }
 }
 

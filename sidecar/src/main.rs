@@ -5,15 +5,18 @@ mod cli;
 mod convert;
 mod durations;
 mod failure;
+mod feedback;
 mod lint_rules;
 mod paths;
 mod signals;
 mod terminal;
+mod thresholds;
 mod watch;
 mod words;
 
 use std::process::ExitCode;
 
+use anomaly_baseline::Action;
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
@@ -27,6 +30,13 @@ fn main() -> ExitCode {
         Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Convert(arguments) => convert::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::LintRules(arguments) => lint_rules::run(&arguments),
+        Command::Status(arguments) => feedback::status(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Held(arguments) => feedback::held(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Explain(arguments) => feedback::explain(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Approve(arguments) => decided(Action::Approve, &arguments),
+        Command::Deny(arguments) => decided(Action::Deny, &arguments),
+        Command::Forget(arguments) => decided(Action::Forget, &arguments),
+        Command::Learn(arguments) => feedback::learn(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match outcome {
         Ok(code) => code,
@@ -35,4 +45,8 @@ fn main() -> ExitCode {
             ExitCode::from(UNABLE)
         }
     }
+}
+
+fn decided(action: Action, arguments: &feedback::arguments::Decide) -> Result<ExitCode, failure::Failure> {
+    feedback::decide(action, arguments).map(|()| ExitCode::SUCCESS)
 }

@@ -61,6 +61,42 @@ pub(crate) fn fit(text: &str, width: usize) -> String {
     format!("{}{}", prefix(text, width - dots), &"..."[..dots])
 }
 
+/// Breaks text at spaces into lines of at most `first` and then `rest` columns; a word that is longer than a line is
+/// broken within. No text, no line.
+pub(crate) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let mut word = word;
+        loop {
+            let width = if lines.is_empty() { first } else { rest };
+            let gap = usize::from(!line.is_empty());
+            if columns(&line) + gap + columns(word) <= width {
+                if gap == 1 {
+                    line.push(' ');
+                }
+                line.push_str(word);
+                break;
+            }
+            if line.is_empty() {
+                // At least one character a line, however narrow: the text must end.
+                let kept = match prefix(word, width) {
+                    "" => &word[..word.ceil_char_boundary(1)],
+                    kept => kept,
+                };
+                word = &word[kept.len()..];
+                lines.push(kept.to_owned());
+            } else {
+                lines.push(std::mem::take(&mut line));
+            }
+        }
+    }
+    if !line.is_empty() {
+        lines.push(line);
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,5 +108,12 @@ mod tests {
         assert_eq!(fit("ééééé", 5), "ééééé");
         assert_eq!(fit("日本語です", 8), "日本...");
         assert_eq!(fit("nginx", 2), "..");
+    }
+
+    #[test]
+    fn words_longer_than_a_line_are_broken() {
+        assert_eq!(wrap("ab cdefghij k", 4, 3), ["ab", "cde", "fgh", "ij", "k"]);
+        assert_eq!(wrap("日本語", 1, 1), ["日", "本", "語"]);
+        assert_eq!(wrap("", 10, 10), Vec::<String>::new());
     }
 }

@@ -7,6 +7,7 @@ mod backtest;
 mod convert;
 mod database;
 mod errors;
+mod feedback;
 mod json;
 mod lint_rules;
 mod live;

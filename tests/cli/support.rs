@@ -177,6 +177,21 @@ impl Running {
         eventually(text, || self.err.so_far().contains(text));
     }
 
+    /// Waits for the first line of standard output with this in it, and reads it as JSON.
+    #[track_caller]
+    pub(crate) fn line(&self, text: &str) -> Value {
+        let mut found = None;
+        eventually(text, || {
+            let out = self.out.so_far();
+            found = out
+                .split_inclusive('\n')
+                .find(|line| line.ends_with('\n') && line.contains(text))
+                .map(str::to_owned);
+            found.is_some()
+        });
+        serde_json::from_str(&found.expect("it was found")).expect("it is JSON")
+    }
+
     /// Waits until this is on standard output.
     #[track_caller]
     pub(crate) fn writes(&self, text: &str) {

@@ -5,11 +5,11 @@ use jiff::tz::TimeZone;
 
 /// The machine's time zone, looked up once.
 #[derive(Debug)]
-pub(super) struct Clock(TimeZone);
+pub(crate) struct Clock(TimeZone);
 
 impl Clock {
     /// A clock in the zone of `TZ` or of the machine; UTC where neither says.
-    pub(super) fn local() -> Self {
+    pub(crate) fn local() -> Self {
         Self(TimeZone::system())
     }
 
@@ -19,8 +19,13 @@ impl Clock {
     }
 
     /// `2026-11-21`
-    pub(super) fn date(&self, time: Timestamp) -> String {
+    pub(crate) fn date(&self, time: Timestamp) -> String {
         self.format(time, "%Y-%m-%d").unwrap_or_else(|| "----------".into())
+    }
+
+    /// `2026-11-21 14:03`
+    pub(crate) fn moment(&self, time: Timestamp) -> String {
+        self.format(time, "%Y-%m-%d %H:%M").unwrap_or_else(|| "-".into())
     }
 
     fn format(&self, time: Timestamp, format: &str) -> Option<String> {

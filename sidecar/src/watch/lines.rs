@@ -9,7 +9,7 @@ use anomaly_baseline::{Explanation, Level, Verdict};
 use anomaly_vectorizer::Execution;
 use anstyle::{AnsiColor, Style};
 
-use crate::terminal::{columns, prefix};
+use crate::terminal::{columns, prefix, wrap};
 use crate::words::times;
 
 /// How much of a command line is shown, in bytes.
@@ -122,42 +122,6 @@ fn ends_of(name: &str, width: usize) -> String {
     format!("...{}", &name[start..])
 }
 
-/// Breaks text at spaces into lines of at most `first` and then `rest` columns; a word that is longer than a line is
-/// broken within. No text, no line.
-fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        let mut word = word;
-        loop {
-            let width = if lines.is_empty() { first } else { rest };
-            let gap = usize::from(!line.is_empty());
-            if columns(&line) + gap + columns(word) <= width {
-                if gap == 1 {
-                    line.push(' ');
-                }
-                line.push_str(word);
-                break;
-            }
-            if line.is_empty() {
-                // At least one character a line, however narrow: the text must end.
-                let kept = match prefix(word, width) {
-                    "" => &word[..word.ceil_char_boundary(1)],
-                    kept => kept,
-                };
-                word = &word[kept.len()..];
-                lines.push(kept.to_owned());
-            } else {
-                lines.push(std::mem::take(&mut line));
-            }
-        }
-    }
-    if !line.is_empty() {
-        lines.push(line);
-    }
-    lines
-}
-
 #[cfg(test)]
 mod tests {
     use anomaly_baseline::{Score, Standing};
@@ -256,12 +220,5 @@ mod tests {
     fn a_name_keeps_its_end() {
         assert_eq!(ends_of("docker.io/library/nginx", 12), "...ary/nginx");
         assert_eq!(ends_of("host", 12), "host");
-    }
-
-    #[test]
-    fn words_longer_than_a_line_are_broken() {
-        assert_eq!(wrap("ab cdefghij k", 4, 3), ["ab", "cde", "fgh", "ij", "k"]);
-        assert_eq!(wrap("日本語", 1, 1), ["日", "本", "語"]);
-        assert_eq!(wrap("", 10, 10), Vec::<String>::new());
     }
 }

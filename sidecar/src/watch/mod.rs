@@ -5,13 +5,13 @@
 //! counted there; it never stops the kernel's feed.
 
 mod baseline;
-mod clock;
+pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod json;
 mod lines;
 mod live;
 mod output;
-mod progress;
+pub(crate) mod progress;
 mod recorder;
 mod repeats;
 pub(crate) mod replay;

@@ -133,6 +133,10 @@ impl Session {
     /// Does what is due by time: notices, repeats, the progress line.
     pub(super) fn tick(&mut self, now: Instant, source: &mut Source) -> Result<(), Interrupted> {
         self.notices(source);
+        if source.is_live() {
+            // What a quiet workload waits for is time.
+            self.engine.advance(jiff::Timestamp::now().as_microsecond());
+        }
         if let Some(recorder) = &mut self.recorder
             && let Err(failure) = recorder.flush()
         {

@@ -29,6 +29,11 @@ pub(super) enum Source {
 }
 
 impl Source {
+    /// Whether its executions happen now.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self, Self::Live(_))
+    }
+
     /// The next execution; waits for it no longer than `patience`.
     pub(super) fn next(&mut self, patience: Duration) -> Next {
         match self {

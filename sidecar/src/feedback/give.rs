@@ -1,0 +1,257 @@
+//! Giving a decision: written down first, then taken up by whoever writes the database, or by this command where nobody
+//! does.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anomaly_baseline::{Access, Action, Feedback, RowView, Store, StoreError};
+use anomaly_lance::LanceStore;
+use serde::Serialize;
+
+use super::arguments::{Decide, Learn, Manner, Place};
+use super::ids::Id;
+use super::open::{self, now};
+use super::select::select;
+use super::table;
+use super::who::who;
+use crate::failure::{Failure, say};
+use crate::words::{count, list};
+
+/// How long a writer that is running is waited for. It looks every five seconds.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// How often it is looked whether it has.
+const GLANCE: Duration = Duration::from_millis(100);
+
+/// How long applying it here may take.
+const APPLYING: Duration = Duration::from_secs(120);
+
+/// Runs `approve`, `deny` and `forget`.
+pub(super) fn decide(action: Action, arguments: &Decide) -> Result<(), Failure> {
+    let Decide { wanted, place, workload, manner } = arguments;
+    let view = place.open()?;
+    let rows = select(&view.engine, action, wanted, workload.as_ref())?;
+    if rows.len() > Feedback::MAX_KEYS {
+        return Err(Failure::new(format!(
+            "that is {}, more than {} at a time; narrow the pattern or name a --workload",
+            count(rows.len() as u64, "execution"),
+            Feedback::MAX_KEYS,
+        )));
+    }
+    drop(view.engine.close(APPLYING));
+    let mut by_workload: BTreeMap<Arc<str>, Vec<&RowView>> = BTreeMap::new();
+    rows.iter().for_each(|row| by_workload.entry(Arc::clone(&row.workload)).or_default().push(row));
+    let decisions = by_workload.into_iter().map(|(workload, rows)| {
+        let keys = rows.iter().map(|row| row.key).collect();
+        decision(action, &workload, &wanted.join(" "), keys, Duration::ZERO, manner)
+    });
+    let decisions = decisions.collect::<Result<Vec<_>, _>>()?;
+    let outcome = give(place, decisions, manner)?;
+    report(action, &rows, &[], &outcome, manner)
+}
+
+/// Runs `learn`.
+pub(super) fn learn(arguments: &Learn) -> Result<(), Failure> {
+    let Learn { workload, window, place, manner } = arguments;
+    let view = place.open()?;
+    let all: Vec<_> = view.engine.status().into_iter().map(|status| status.workload).collect();
+    drop(view.engine.close(APPLYING));
+    let names: Vec<_> = all.iter().filter(|name| workload.matches(name)).cloned().collect();
+    if names.is_empty() {
+        let known = list(all.iter().map(|name| name.as_ref()), 5);
+        return Err(Failure::new(format!("no workload matches {workload}; there are {known}")));
+    }
+    let decisions = names
+        .iter()
+        .map(|name| decision(Action::Learn, name, workload.as_str(), Vec::new(), *window, manner));
+    let decisions = decisions.collect::<Result<Vec<_>, _>>()?;
+    let outcome = give(place, decisions, manner)?;
+    report(Action::Learn, &[], &names, &outcome, manner)
+}
+
+fn decision(
+    action: Action,
+    workload: &str,
+    asked: &str,
+    keys: Vec<u128>,
+    window: Duration,
+    manner: &Manner,
+) -> Result<Feedback, Failure> {
+    let mut id = [0; 16];
+    File::open("/dev/urandom")
+        .and_then(|mut random| random.read_exact(&mut id))
+        .map_err(|error| Failure::new(format!("cannot read /dev/urandom: {error}; mount /dev")))?;
+    let (who, uid) = who();
+    Ok(Feedback {
+        id: u128::from_ne_bytes(id),
+        time: now(),
+        who,
+        uid,
+        why: manner.why.clone(),
+        action,
+        workload: workload.to_owned(),
+        asked: asked.to_owned(),
+        keys,
+        window,
+        settled: None,
+    })
+}
+
+/// What became of decisions.
+enum Outcome {
+    /// Nothing was touched, because nothing was to be.
+    DryRun,
+    /// They are written down; nobody has taken them up yet.
+    Recorded {
+        /// Whether that was waited for.
+        waited: bool,
+    },
+    /// They are applied, in words per workload.
+    Applied(Vec<(String, String)>),
+}
+
+fn give(place: &Place, decisions: Vec<Feedback>, manner: &Manner) -> Result<Outcome, Failure> {
+    if manner.dry_run {
+        return Ok(Outcome::DryRun);
+    }
+    let ids: Vec<_> = decisions.iter().map(|feedback| feedback.id).collect();
+    let mut store = place.store()?;
+    store.give(decisions).map_err(explain)?;
+    if store.writer().is_none() {
+        // Nobody would take it up before the next start, so it is done here, by the very code that would do it then.
+        let writer = LanceStore::open(place.options()?);
+        match writer.map(|mut store| (store.access(), store)) {
+            Ok((Access::Writer, writer)) => apply(writer)?,
+            // Somebody else came first, or the directory cannot be locked: it is written down all the same.
+            Ok((Access::Reader, _)) | Err(_) => {}
+        }
+    } else if manner.no_wait {
+        return Ok(Outcome::Recorded { waited: false });
+    }
+    let deadline = Instant::now() + PATIENCE;
+    let mut known = None;
+    loop {
+        if let Some(log) = store.feedback(known)? {
+            known = Some(log.version);
+            let ours = log.entries.into_iter().filter(|feedback| ids.contains(&feedback.id));
+            let settled: Vec<_> =
+                ours.filter_map(|feedback| Some((feedback.workload, feedback.settled?.outcome))).collect();
+            if settled.len() == ids.len() {
+                return Ok(Outcome::Applied(settled));
+            }
+        }
+        if Instant::now() >= deadline {
+            return Ok(Outcome::Recorded { waited: true });
+        }
+        thread::sleep(GLANCE);
+    }
+}
+
+/// Takes everything up that waits, as a writer does when it starts.
+fn apply(store: LanceStore) -> Result<(), Failure> {
+    let engine = open::engine(store)?;
+    engine.wait_loaded(APPLYING)?;
+    Ok(engine.close(APPLYING)?)
+}
+
+fn explain(error: StoreError) -> Failure {
+    let hint = match &error {
+        StoreError::Failed { cause, .. }
+            if cause.contains("ermission denied") || cause.contains("ead-only") =>
+        {
+            "; run as the user who owns the database"
+        }
+        _ => "",
+    };
+    Failure::new(format!("{error}{hint}"))
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report<'a> {
+    action: &'a str,
+    dry_run: bool,
+    /// Whether it is in force already.
+    applied: bool,
+    executions: Vec<Touched<'a>>,
+    workloads: Vec<Touching<'a>>,
+}
+
+#[derive(Serialize)]
+struct Touched<'a> {
+    id: String,
+    workload: &'a str,
+    state: &'static str,
+    parent: &'a str,
+    name: &'a str,
+    uid: u32,
+    command: String,
+}
+
+#[derive(Serialize)]
+struct Touching<'a> {
+    workload: &'a str,
+    outcome: Option<&'a str>,
+}
+
+fn report(
+    action: Action,
+    rows: &[RowView],
+    workloads: &[Arc<str>],
+    outcome: &Outcome,
+    manner: &Manner,
+) -> Result<(), Failure> {
+    if manner.json {
+        let settled: &[(String, String)] =
+            if let Outcome::Applied(settled) = outcome { settled } else { Default::default() };
+        let mut names: Vec<&str> = rows.iter().map(|row| &*row.workload).collect();
+        names.extend(workloads.iter().map(|name| &**name));
+        names.dedup();
+        let outcome_of =
+            |name: &str| settled.iter().find(|(of, _)| of == name).map(|(_, outcome)| outcome.as_str());
+        return table::print_json(&Report {
+            action: action.as_str(),
+            dry_run: manner.dry_run,
+            applied: matches!(outcome, Outcome::Applied(_)),
+            executions: rows.iter().map(Touched::of).collect(),
+            workloads: names
+                .iter()
+                .map(|name| Touching { workload: name, outcome: outcome_of(name) })
+                .collect(),
+        });
+    }
+    table::print(&table::touched(rows))?;
+    let what = match action {
+        Action::Learn => count(workloads.len() as u64, "workload"),
+        _ => count(rows.len() as u64, "execution"),
+    };
+    match outcome {
+        Outcome::DryRun => say(&format!("{action} would touch {what}; nothing is changed (--dry-run)")),
+        Outcome::Recorded { waited: false } => say(&format!("{action} of {what} is written down")),
+        Outcome::Recorded { waited: true } => say(&format!(
+            "{action} of {what} is written down; nobody has taken it up yet, and whoever writes the database will"
+        )),
+        Outcome::Applied(settled) => {
+            settled.iter().for_each(|(workload, outcome)| say(&format!("workload {workload}: {outcome}")));
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Touched<'a> {
+    fn of(row: &'a RowView) -> Self {
+        Self {
+            id: Id::of_row(row).full(),
+            workload: &row.workload,
+            state: row.state.as_str(),
+            parent: &row.execution.parent,
+            name: &row.execution.name,
+            uid: row.execution.uid,
+            command: row.execution.arguments.joined(),
+        }
+    }
+}

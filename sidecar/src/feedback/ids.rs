@@ -1,0 +1,99 @@
+//! Short names for rows and groups of them, stable from run to run, to be typed by hand.
+//!
+//! As with the commits of git a beginning is enough as long as only one thing has it. An id is a digest of what it
+//! names, so no table of ids is kept.
+
+use anomaly_baseline::RowView;
+use anomaly_vectorizer::Execution;
+
+/// Hexadecimal digits that are shown.
+const SHOWN: usize = 8;
+
+/// Hexadecimal digits that must be given at least.
+const LEAST: usize = 4;
+
+/// The id of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Id {
+    kind: char,
+    digest: u64,
+}
+
+impl Id {
+    /// Of one row.
+    pub(super) fn of_row(row: &RowView) -> Self {
+        Self { kind: 'r', digest: digest(&[row.workload.as_bytes(), &row.key.to_be_bytes()]) }
+    }
+
+    /// Of the alert group that an execution belongs to: workload, parent, name and user.
+    pub(super) fn of_group(workload: &str, execution: &Execution) -> Self {
+        let Execution { parent, name, uid, .. } = execution;
+        let parts = [workload.as_bytes(), parent.as_bytes(), name.as_bytes(), &uid.to_be_bytes()];
+        Self { kind: 'g', digest: digest(&parts) }
+    }
+
+    /// All of it.
+    pub(super) fn full(self) -> String {
+        format!("{}{:016x}", self.kind, self.digest)
+    }
+
+    /// As much as is shown.
+    pub(super) fn short(self) -> String {
+        let mut id = self.full();
+        id.truncate(1 + SHOWN);
+        id
+    }
+
+    /// Whether `text` is a beginning of it.
+    pub(super) fn begins_with(self, text: &str) -> bool {
+        self.full().starts_with(text)
+    }
+}
+
+/// Whether a text can be an id or a beginning of one.
+pub(super) fn is_id(text: &str) -> bool {
+    let digits = text.strip_prefix(['r', 'g']).unwrap_or_default();
+    (LEAST..=16).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
+
+/// FNV-1a with 64 bits over the parts, each behind its length, and a finisher that spreads it over all digits.
+fn digest(parts: &[&[u8]]) -> u64 {
+    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+    let mut write = |bytes: &[u8]| {
+        for &byte in bytes {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    for part in parts {
+        write(&(part.len() as u64).to_be_bytes());
+        write(part);
+    }
+    hash ^= hash >> 32;
+    hash = hash.wrapping_mul(0xd6e8_feb8_6659_fd93);
+    hash ^ hash >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_what_they_were() {
+        let execution =
+            Execution { name: "sh".into(), parent: "nginx".into(), uid: 33, ..Execution::default() };
+        let id = Id::of_group("web", &execution);
+        assert_eq!(id.short().len(), 9);
+        assert!(is_id(&id.short()) && is_id(&id.full()) && id.begins_with(&id.short()[..5]));
+        assert_ne!(id, Id::of_group("web", &Execution { uid: 34, ..execution.clone() }));
+        assert_ne!(Id::of_group("a", &execution), Id::of_group("b", &execution));
+    }
+
+    #[test]
+    fn what_is_no_id() {
+        for text in ["", "r", "r123", "x1234567", "r1234567z", "rABCDEF12", "restic *", "g12345678901234567"]
+        {
+            assert!(!is_id(text), "{text}");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A database as these commands see it: beside its writer or without one, never in its way.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anomaly_baseline::{Engine, Feedback, Method, Settings, Store, Timestamp};
+use anomaly_lance::{LanceStore, StoreOptions};
+use anomaly_vectorizer::{Embedder, Hashed, Space};
+
+use super::arguments::Place;
+use crate::failure::{Failure, say};
+use crate::paths;
+
+/// How long loading may take.
+const LOADING: Duration = Duration::from_secs(120);
+
+/// A database, opened to be looked at.
+pub(super) struct View {
+    /// What it holds, with every decision that is written down applied.
+    pub(super) engine: Engine,
+    pub(super) directory: PathBuf,
+    /// Who writes it; the id where that is known.
+    pub(super) writer: Option<Option<u32>>,
+    pub(super) last_saved: Option<SystemTime>,
+    pub(super) space: Space,
+    /// Every decision that is remembered, the oldest first.
+    pub(super) decisions: Vec<Feedback>,
+}
+
+impl Place {
+    pub(super) fn directory(&self) -> Result<PathBuf, Failure> {
+        self.data.clone().map_or_else(paths::default_data_directory, Ok)
+    }
+
+    pub(super) fn options(&self) -> Result<StoreOptions, Failure> {
+        Ok(StoreOptions {
+            org: self.org.clone(),
+            ..StoreOptions::new(self.directory()?, Arc::new(Hashed::default()))
+        })
+    }
+
+    /// The store, opened to be looked at.
+    pub(super) fn store(&self) -> Result<LanceStore, Failure> {
+        Ok(LanceStore::open_to_read(self.options()?)?)
+    }
+
+    /// Loads everything.
+    pub(super) fn open(&self) -> Result<View, Failure> {
+        let mut store = self.store()?;
+        let (directory, writer, last_saved) = (store.path().to_owned(), store.writer(), store.last_saved());
+        let decisions = store.feedback(None)?.map(|log| log.entries).unwrap_or_default();
+        let engine = engine(store)?;
+        for notice in engine.wait_loaded(LOADING)?.notices {
+            say(&notice);
+        }
+        Ok(View { engine, directory, writer, last_saved, space: Hashed::default().space(), decisions })
+    }
+}
+
+/// An engine before a store.
+pub(super) fn engine(store: LanceStore) -> Result<Engine, Failure> {
+    let embedder: Arc<dyn Embedder> = Arc::new(Hashed::default());
+    Engine::with_store(Settings::default(), embedder, Method::default(), Box::new(store))
+        .map_err(|error| Failure::new(format!("cannot start a thread: {error}; raise the limit on tasks")))
+}
+
+/// Now, as executions' times have it.
+pub(super) fn now() -> Timestamp {
+    micros(SystemTime::now())
+}
+
+/// A moment in microseconds since the Unix epoch.
+pub(super) fn micros(time: SystemTime) -> Timestamp {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::try_from(since.as_micros()).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,101 @@
+//! From what a person typed to the rows that are meant.
+
+use std::collections::BTreeMap;
+
+use anomaly_baseline::{Action, Engine, Pattern, RowState, RowView};
+use anomaly_vectorizer::Execution;
+
+use super::ids::{self, Id};
+use crate::failure::Failure;
+use crate::words::{count, list};
+
+/// Whether a pattern matches an execution: its command line, its name or its workload.
+pub(super) fn matches(pattern: &Pattern, workload: &str, execution: &Execution) -> bool {
+    pattern.matches(workload)
+        || pattern.matches(&execution.name)
+        || pattern.matches(&execution.arguments.joined())
+}
+
+/// The states in which an action touches rows that a pattern matches.
+fn states(action: Action) -> &'static [RowState] {
+    match action {
+        Action::Approve => &[RowState::Held],
+        Action::Deny => &[RowState::Held, RowState::Active],
+        Action::Forget | Action::Learn => {
+            &[RowState::Held, RowState::Active, RowState::Denied, RowState::Forgotten]
+        }
+    }
+}
+
+/// The rows that are meant by ids and patterns, each once, those of a workload together.
+pub(super) fn select(
+    engine: &Engine,
+    action: Action,
+    wanted: &[String],
+    within: Option<&Pattern>,
+) -> Result<Vec<RowView>, Failure> {
+    let inside = |workload: &str| within.is_none_or(|within| within.matches(workload));
+    let mut selected = BTreeMap::new();
+    for wanted in wanted {
+        let mut rows = Vec::new();
+        if ids::is_id(wanted) {
+            rows = by_id(engine, wanted)?;
+            rows.retain(|row| inside(&row.workload));
+        }
+        if rows.is_empty() {
+            let pattern: Pattern = wanted.parse().map_err(|error| Failure::new(format!("{error}")))?;
+            rows = engine.rows(&|workload, state, execution| {
+                inside(workload) && states(action).contains(&state) && matches(&pattern, workload, execution)
+            });
+        }
+        if rows.is_empty() {
+            return Err(nothing(engine, action, wanted));
+        }
+        selected.extend(rows.into_iter().map(|row| ((row.workload.clone(), row.key), row)));
+    }
+    Ok(selected.into_values().collect())
+}
+
+/// The rows of an id: one row, or the held ones of a group, or where none is held all of it.
+fn by_id(engine: &Engine, wanted: &str) -> Result<Vec<RowView>, Failure> {
+    let all = engine.rows(&|workload, _, execution| {
+        wanted.starts_with('r') || Id::of_group(workload, execution).begins_with(wanted)
+    });
+    let of = |row: &RowView| match wanted.starts_with('r') {
+        true => Id::of_row(row),
+        false => Id::of_group(&row.workload, &row.execution),
+    };
+    let mut rows: Vec<_> = all.into_iter().filter(|row| of(row).begins_with(wanted)).collect();
+    let mut found: Vec<_> = rows.iter().map(of).collect();
+    found.sort_unstable();
+    found.dedup();
+    if found.len() > 1 {
+        let all = list(found.iter().map(|id| id.full()), 4);
+        return Err(Failure::new(format!("{wanted} can be any of {all}; give more of it")));
+    }
+    if rows.iter().any(|row| row.state == RowState::Held) {
+        rows.retain(|row| row.state == RowState::Held);
+    }
+    Ok(rows)
+}
+
+/// One row by its id.
+pub(super) fn one(engine: &Engine, id: &str) -> Result<Option<RowView>, Failure> {
+    let mut rows = by_id(engine, id)?;
+    rows.sort_by_key(|row| std::cmp::Reverse(row.last_seen));
+    Ok(rows.into_iter().next())
+}
+
+fn nothing(engine: &Engine, action: Action, wanted: &str) -> Failure {
+    let held = engine.rows(&|_, state, _| state == RowState::Held).len() as u64;
+    let what = match action {
+        Action::Approve => "nothing that is held matches",
+        Action::Deny => "nothing that is held or learned matches",
+        Action::Forget | Action::Learn => "nothing matches",
+    };
+    let hint = if ids::is_id(wanted) { ", and nothing has it as its id" } else { "" };
+    Failure::new(format!(
+        "{what} {wanted}{hint}; `anomalyctl held` lists what waits ({})",
+        count(held, "execution")
+    ))
+}
