@@ -34,6 +34,7 @@ mod rows;
 mod runtime;
 mod schema;
 mod store;
+mod survey;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -42,4 +43,5 @@ mod write;
 
 pub use counters::Counters;
 pub use store::{LanceStore, StoreOptions};
+pub use survey::Files;
 pub use upkeep::Schedule;

@@ -37,6 +37,35 @@ fn a_foreign_directory_is_refused_and_left_as_it_is() {
 }
 
 #[test]
+fn looking_at_a_database_changes_nothing_and_hinders_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("database");
+    let look = || LanceStore::open_to_read(options(&path));
+    let said = look().err().expect("there is none").to_string();
+    assert!(said.ends_with("there is no such directory; name the directory of a database"), "{said}");
+    fs::create_dir(&path).unwrap();
+    let said = look().err().expect("it is empty").to_string();
+    assert!(said.ends_with("it holds no baseline; name the directory of a database"), "{said}");
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+
+    let mut onlooker = {
+        let mut writer = open(&path);
+        writer.save("host", &record(1), &rows(0..3)).unwrap();
+        look().unwrap()
+    };
+    let before = contents(&path);
+    assert_eq!(jobs(&load(&mut onlooker), "host").len(), 3);
+    assert_eq!(onlooker.access(), Access::Reader, "though nobody writes");
+    let said = onlooker.save("host", &record(1), &rows(3..4)).unwrap_err().to_string();
+    assert!(said.contains("may not write"), "{said}");
+    assert_eq!(contents(&path), before);
+    let mut writer = open(&path);
+    assert_eq!(writer.access(), Access::Writer);
+    writer.save("host", &record(2), &rows(3..4)).unwrap();
+    assert_eq!(jobs(&load(&mut onlooker), "host").len(), 4, "what the writer wrote since");
+}
+
+#[test]
 fn what_is_made_is_private() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a/b/database");

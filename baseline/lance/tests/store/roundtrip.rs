@@ -1,7 +1,7 @@
 //! What is saved comes back, whatever it is called.
 
 use anomaly_baseline::{RowState, Store};
-use anomaly_lance::{LanceStore, StoreOptions};
+use anomaly_lance::{Files, LanceStore, StoreOptions};
 use anomaly_vectorizer::{Arguments, Execution};
 
 use crate::common::*;
@@ -123,6 +123,31 @@ fn deleted_rows_are_gone_and_leave_the_disk() {
     store.maintain().unwrap();
     assert!(!found(), "what was deleted is in no file");
     assert_eq!(load(&mut store)["host"].1.len(), 999);
+}
+
+#[test]
+fn a_table_is_compacted_at_once_when_somebody_asks() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = options(directory.path());
+    options.schedule.keep_for = std::time::Duration::ZERO;
+    options.schedule.least_versions = 1;
+    let mut store = LanceStore::open(options).unwrap();
+    assert_eq!(store.files("host").unwrap(), Files::default());
+    let said = store.compact("host").unwrap_err().to_string();
+    assert!(said.contains("there is no such table"), "{said}");
+    for number in 0..20 {
+        store.save("host", &record(number), &rows(number * 100..number * 100 + 100)).unwrap();
+    }
+    let keys: Vec<_> = rows(0..1_900).into_iter().map(|row| (row.kind, row.key)).collect();
+    store.delete("host", &keys).unwrap();
+    let before = store.files("host").unwrap();
+    let (files, bytes) = size(&table(directory.path(), "host"));
+    assert_eq!((before.files, before.bytes), (files as u64, bytes));
+    assert_eq!(before.versions as usize, manifests(&table(directory.path(), "host")).len());
+    store.compact("host").unwrap();
+    let after = store.files("host").unwrap();
+    assert!(after.bytes * 4 < before.bytes && after.versions == 1, "{before:?} became {after:?}");
+    assert_eq!(jobs(&load(&mut store), "host").len(), 100);
 }
 
 #[test]
