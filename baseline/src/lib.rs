@@ -23,6 +23,7 @@ mod learning;
 mod lineage;
 mod pattern;
 mod people;
+mod retention;
 mod row;
 mod rows;
 mod score;
@@ -40,6 +41,7 @@ pub use engine::{Engine, Loaded, Method};
 pub use feedback::{Action, Feedback, FeedbackLog, ParseActionError, Settled};
 pub use inspect::{InspectedFeature, Inspection, Neighbour, RowView};
 pub use pattern::{ParsePatternError, Pattern};
+pub use retention::{Fate, fate};
 pub use row::{
     Day, DaySet, Recent, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings,
     key_without_surroundings, utc_day,

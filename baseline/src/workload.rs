@@ -11,9 +11,10 @@ use crate::distance::{self, Query};
 use crate::engine::Method;
 use crate::explain::explain;
 use crate::features::{self, Packed};
-use crate::history::{Group, OwnDays, Today, days_to_promote, is_forgotten};
+use crate::history::{Group, OwnDays, Today, days_to_promote};
 use crate::index::{Index, Scratch};
 use crate::learning;
+use crate::retention::{Fate, fate_of};
 use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
 use crate::rows::{Row, Rows, Unsaved, from_stored, to_stored};
 use crate::score::{Level, Score};
@@ -591,17 +592,16 @@ impl Workload {
         let end = self.rows.end().min(start.saturating_add(most));
         for number in start..end {
             let Some(row) = self.rows.get(number) else { continue };
-            let long = Settings::LONG_RETENTION_DAYS;
-            match row.state {
-                RowState::Active if is_forgotten(&row.days, today, retention_days, long) => {
+            match fate_of(row.state, &row.days, today, retention_days) {
+                Fate::Keep => {}
+                Fate::Forget => {
                     self.deactivate(number);
                     self.rows.set_state(number, RowState::Forgotten);
                     self.mark(number, Unsaved::Row);
                 }
-                RowState::Held | RowState::Forgotten if is_forgotten(&row.days, today, long, long) => {
+                Fate::Delete => {
                     self.unsaved.deleted.extend(self.rows.remove(number).map(|row| row.key));
                 }
-                _ => {}
             }
         }
         (end < self.rows.end()).then_some(end)
