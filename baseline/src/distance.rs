@@ -12,7 +12,7 @@
 
 use anomaly_vectorizer::{Context, Seen, Vector};
 
-use crate::features::{self, Packed};
+use crate::features::{self, Lookup, Packed};
 use crate::rows::Row;
 
 /// How many neighbours the vectors propose.
@@ -25,6 +25,7 @@ const UNKNOWN: f64 = 0.3;
 /// An execution as it is compared.
 pub(crate) struct Query<'a> {
     features: &'a [Packed],
+    lookup: Lookup<'a>,
     weight: f32,
     context: &'a Context,
     pub(crate) vector: &'a Vector,
@@ -33,7 +34,7 @@ pub(crate) struct Query<'a> {
 impl<'a> Query<'a> {
     /// A query for packed features, sorted.
     pub(crate) fn new(features: &'a [Packed], context: &'a Context, vector: &'a Vector) -> Self {
-        Self { features, weight: features::total(features), context, vector }
+        Self { features, lookup: Lookup::new(features), weight: features::total(features), context, vector }
     }
 
     /// W of the features.
@@ -44,7 +45,7 @@ impl<'a> Query<'a> {
     /// The cosine with a row, context included.
     pub(crate) fn cosine(&self, row: &Row) -> f32 {
         let (same, other) = self.context.compare(&row.seen);
-        let shared = features::shared(self.features, &row.features) + same;
+        let shared = self.lookup.shared(&row.features) + same;
         let product = (self.weight + same + other) * (row.weight + same + other);
         if product > 0.0 { shared / product.sqrt() } else { 0.0 }
     }

@@ -1,7 +1,9 @@
 //! What an execution costs, beside asking LanceDB about it: the same rows, the same run, one core.
 //!
 //! LanceDB is asked as the article asks it: the ten nearest by cosine, for every execution, repeat or not. First comes
-//! a table with medians, 99th percentiles and the ratio to LanceDB, then criterion's own statistics. `make bench`
+//! a table with medians, 99th percentiles and the ratio to LanceDB, then criterion's own statistics. The percentiles
+//! stand twice: over what each execution costs (the fastest of [`PASSES`], so that it is the work that is compared) and
+//! over all that the clock showed, interruptions by the rest of the machine included. `make bench`
 //! builds all of it at optimisation level 3; the first line says what was built, for an unoptimised LanceDB would
 //! flatter us thirtyfold.
 #![expect(clippy::print_stdout, reason = "a benchmark says what it measured")]
@@ -29,6 +31,9 @@ const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 /// Executions asked about per figure.
 const ASKED: usize = 2_000;
 
+/// How often each execution is asked about.
+const PASSES: usize = 5;
+
 /// LanceDB is asked less often: it takes milliseconds.
 const ASKED_OF_LANCEDB: usize = 200;
 
@@ -42,7 +47,8 @@ fn main() {
         }
     );
     let mut criterion = Criterion::default().configure_from_args();
-    println!("{:<44}{:>12}{:>12}{:>16}", "", "median", "p99", "LanceDB / ours");
+    let heads = ["median", "p99", "p99, clock", "LanceDB / ours"];
+    println!("{:<44}{:>12}{:>12}{:>12}{:>16}", "", heads[0], heads[1], heads[2], heads[3]);
     for size in SIZES {
         let case = Case::new(size);
         case.table();
@@ -189,35 +195,47 @@ fn sighting(execution: &Execution, teach: Teach) -> Sighting<'_> {
     Sighting { workload: "bench", execution, context, time: 0, day: 0, teach, pid: 0, ppid: 0 }
 }
 
-/// Times in nanoseconds, sorted.
+/// Times in nanoseconds.
 struct Tail {
     median: u64,
     p99: u64,
+    p99_by_the_clock: u64,
 }
 
 impl Tail {
     fn of(executions: &[Execution], mut ask: impl FnMut(&Execution)) -> Self {
+        let mut fastest = vec![u64::MAX; executions.len()];
+        let mut all = Vec::with_capacity(executions.len() * PASSES);
         executions.iter().take(100).for_each(&mut ask);
-        let mut times: Vec<_> = executions
-            .iter()
-            .map(|execution| {
+        for _ in 0..PASSES {
+            for (execution, fastest) in executions.iter().zip(&mut fastest) {
                 let start = Instant::now();
                 ask(execution);
-                start.elapsed().as_nanos() as u64
-            })
-            .collect();
-        times.sort_unstable();
-        Self { median: times[times.len() / 2], p99: times[times.len() * 99 / 100] }
+                let took = start.elapsed().as_nanos() as u64;
+                *fastest = took.min(*fastest);
+                all.push(took);
+            }
+        }
+        fastest.sort_unstable();
+        all.sort_unstable();
+        let at = |times: &[u64], percent| times[times.len() * percent / 100];
+        Self { median: at(&fastest, 50), p99: at(&fastest, 99), p99_by_the_clock: at(&all, 99) }
     }
 
     fn less(&self, other: &Self) -> Self {
-        Self { median: self.median.saturating_sub(other.median), p99: self.p99.saturating_sub(other.p99) }
+        Self {
+            median: self.median.saturating_sub(other.median),
+            p99: self.p99.saturating_sub(other.p99),
+            p99_by_the_clock: self.p99_by_the_clock.saturating_sub(other.p99_by_the_clock),
+        }
     }
 
     fn print(&self, what: &str, rival: Option<&Self>) {
         let time = |nanoseconds| format!("{:.2?}", Duration::from_nanos(nanoseconds));
         let ratio =
             rival.map_or(String::new(), |rival| format!("{:.0}x", rival.median as f64 / self.median as f64));
-        println!("  {what:<42}{:>12}{:>12}{ratio:>16}", time(self.median), time(self.p99));
+        let Self { median, p99, p99_by_the_clock } = self;
+        let (median, p99, by_the_clock) = (time(*median), time(*p99), time(*p99_by_the_clock));
+        println!("  {what:<42}{median:>12}{p99:>12}{by_the_clock:>12}{ratio:>16}");
     }
 }
