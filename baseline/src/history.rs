@@ -6,8 +6,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use anomaly_vectorizer::Execution;
 
 use crate::calibration::{Calibration, History, OWN_FROM, Prior, SPENDABLE};
-use crate::features::{self, Packed};
-use crate::row::{Day, DaySet};
+use crate::features::{Lookup, Packed};
+use crate::row::Day;
 use crate::score::Score;
 
 /// Completed days that count.
@@ -98,6 +98,9 @@ struct News {
 /// go blind in a flood.
 const MOST_RESEMBLING: f64 = 6.0;
 
+/// How many repeats each further execution that is just like this one counts for.
+const REPEATS_OF_ALIKE: f64 = 1.5;
+
 /// How many of today's news a further one is compared with.
 const MAX_NEWS: usize = 64;
 
@@ -143,20 +146,24 @@ impl Today {
         self.alerted.insert(group)
     }
 
-    /// How many repeats today's news amounts to for an execution that resembles it: `3 (sum of cos^2 - 1)` over the last
+    /// How many repeats today's news amounts to for an execution that resembles it: `1.5 (sum of cos^2 - 1)` over the last
     /// [`MAX_NEWS`] other ones, from 0 to [`MOST_RESEMBLING`].
     ///
     /// A day on which a package manager installs something entirely new brings a hundred executions that are like each
     /// other and like nothing before. The first of them are told; what follows in their kind tells little more. What is
     /// unlike them, as an intrusion in the midst of them is, keeps its score.
     pub(crate) fn resemblance(&self, key: u128, features: &[Packed], weight: f32) -> f64 {
+        if self.news.is_empty() {
+            return 0.0;
+        }
+        let features = Lookup::new(features);
         let square = |news: &News| {
-            let shared = features::shared(features, &news.features);
+            let shared = features.shared(&news.features);
             let product = weight * news.weight;
             if product > 0.0 { f64::from(shared * shared / product) } else { 0.0 }
         };
         let alike: f64 = self.news.iter().filter(|news| news.key != key).map(square).sum();
-        (3.0 * (alike - 1.0)).clamp(0.0, MOST_RESEMBLING)
+        (REPEATS_OF_ALIKE * (alike - 1.0)).clamp(0.0, MOST_RESEMBLING)
     }
 
     /// Notes an execution that was far from everything learned.
@@ -196,20 +203,14 @@ pub(crate) fn days_to_promote(distance: f32) -> Option<u32> {
     if distance < NEAR_NEWS { Some(3) } else { Some(7) }
 }
 
-/// Below this distance, news is near: much of it was seen before.
-const NEAR_NEWS: f32 = 0.6;
-
-/// Whether a row last seen on `days.last` is forgotten by `today`.
-pub(crate) fn is_forgotten(days: &DaySet, today: Day, retention: u16, long_retention: u16) -> bool {
-    // "Two weeks or more": the first and the last day that are remembered lie at least a week apart.
-    let span = 63_u32.saturating_sub(days.bits.leading_zeros());
-    let keep = if span >= 7 { long_retention.max(retention) } else { retention };
-    today.saturating_sub(days.last) > Day::from(keep)
-}
+/// Below this distance, news is near: much of it was seen before. Higher, and an attack that is repeated daily is learned
+/// on its fourth day more often; lower, and what is benign alerts for a week.
+const NEAR_NEWS: f32 = 0.53;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::features;
 
     fn group(name: &str) -> Group {
         Group::of(&Execution { name: name.into(), ..Execution::default() })
@@ -264,17 +265,5 @@ mod tests {
         assert_eq!(today.resemblance(999, &set(999), weight), MOST_RESEMBLING);
         assert_eq!(today.resemblance(999, &unlike, features::total(&unlike)), 0.0);
         assert_eq!(today.news.len(), MAX_NEWS);
-    }
-
-    #[test]
-    fn a_weekly_job_is_kept_longer() {
-        let mut weekly = DaySet::of(0);
-        weekly.insert(7);
-        assert!(!is_forgotten(&weekly, 7 + 35, 7, 35));
-        assert!(is_forgotten(&weekly, 7 + 36, 7, 35));
-        let mut daily = DaySet::of(5);
-        daily.insert(7);
-        assert!(!is_forgotten(&daily, 7 + 7, 7, 35));
-        assert!(is_forgotten(&daily, 7 + 8, 7, 35));
     }
 }
