@@ -1,6 +1,7 @@
 //! The command line: reads it, runs the command, turns its outcome into an exit code.
 
 mod backtest;
+mod baseline;
 mod cli;
 mod convert;
 mod durations;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         Command::Watch(arguments) => watch::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Convert(arguments) => convert::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Baseline(action) => baseline::run(&action),
         Command::LintRules(arguments) => lint_rules::run(&arguments),
         Command::Status(arguments) => feedback::status(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Held(arguments) => feedback::held(&arguments).map(|()| ExitCode::SUCCESS),

@@ -4,6 +4,7 @@
 //! What is asserted is what can be seen from outside: exit codes, standard output, standard error, files.
 
 mod backtest;
+mod baseline;
 mod convert;
 mod database;
 mod errors;

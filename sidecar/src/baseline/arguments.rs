@@ -1,0 +1,207 @@
+//! The flags of `anomalyctl baseline`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use super::database::Place;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline list
+      every workload: how much it knows, how much waits for a decision, what it takes on the disk
+  anomalyctl baseline export --output web.jsonl nginx && git diff web.jsonl
+      what nginx is known to run, sorted, one line each, to review in a pull request
+  anomalyctl baseline diff staging.jsonl /var/lib/falco-anomaly
+      what this machine runs and staging never ran, and the other way round
+  anomalyctl baseline import web.jsonl --dry-run
+      what a machine would learn from it; nothing is written
+  anomalyctl baseline verify
+      whether everything can be read; exit code 1 where something cannot
+
+What changes a database needs it for itself: end `anomalyctl watch` and Falco first. What only reads works beside them.
+Exit codes: 0 when it did what it says, 1 where `diff` found a difference or `verify` damage, 2 when it could not.";
+
+/// What can be done with baselines.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Every workload with its rows and its files
+    List(List),
+    /// The executions that one workload is known by
+    Show(Show),
+    /// Write baselines to one file that a person can read
+    Export(Export),
+    /// What differs between two exports or databases
+    Diff(Diff),
+    /// Learn what an exported file knows
+    Import(Import),
+    /// Forget what the retention lets go, now
+    Prune(Prune),
+    /// Compact every table, so that deleted rows leave the disk
+    Compact(Compact),
+    /// Read everything and say what is damaged
+    Verify(Verify),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Print one JSON object per workload
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What rows are sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Order {
+    /// The last seen first
+    Last,
+    /// The newest first
+    First,
+    /// The most frequent first
+    Count,
+    /// The farthest from what was known first
+    Distance,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// Whose executions
+    #[arg(value_name = "WORKLOAD")]
+    pub(crate) workload: String,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Only rows of this state: active, held, denied, forgotten
+    #[arg(long, value_name = "STATE", value_parser = ["active", "held", "denied", "forgotten"])]
+    pub(crate) state: Option<String>,
+
+    /// What comes first
+    #[arg(long, value_enum, value_name = "ORDER", default_value = "last")]
+    pub(crate) sort: Order,
+
+    /// Show at most this many rows; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub(crate) limit: usize,
+
+    /// Print one JSON object per row, all of them unless --limit is given
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Export {
+    /// Only these workloads; all of them where none is named
+    #[arg(value_name = "WORKLOAD")]
+    pub(crate) workloads: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Write to this file, gzip where its name ends in .gz, with its digest in FILE.sha256 beside it; else to
+    /// standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Replace a file that exists
+    #[arg(long, requires = "output")]
+    pub(crate) force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// An exported file, or the directory of a database
+    #[arg(value_name = "A")]
+    pub(crate) before: PathBuf,
+
+    /// Another one
+    #[arg(value_name = "B")]
+    pub(crate) after: PathBuf,
+
+    /// Of databases, whose baselines
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) org: String,
+
+    /// Print one JSON object per change
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Import {
+    /// An exported file, plain or gzip
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Put its workloads in the place of ours instead of adding to them; what was denied here stays denied
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    /// Move its times so that its newest day is today: for a file that is older than the retention
+    #[arg(long)]
+    pub(crate) shift: bool,
+
+    /// Refuse the file unless this is its SHA-256
+    #[arg(long, value_name = "HEX")]
+    pub(crate) sha256: Option<String>,
+
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print one JSON object per workload
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Forget what was not seen for this many full days; what recurs weekly is kept for five weeks all the same
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub(crate) retention_days: u32,
+
+    /// Say what would be forgotten, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print one JSON object per workload
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compact {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Say what the tables take, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print one JSON object per workload
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Keep what can be read, and move what cannot to the quarantine; nothing is deleted
+    #[arg(long)]
+    pub(crate) repair: bool,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}

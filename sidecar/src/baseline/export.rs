@@ -1,0 +1,63 @@
+//! Baselines as one file that a person can read.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anomaly_exchange::{Portion, Writer};
+
+use super::arguments::Export;
+use super::database;
+use super::file::{EMBEDDER, NewFile};
+use super::show::unknown;
+use crate::failure::{Failure, say};
+use crate::words::count;
+
+/// What was written.
+#[derive(Default)]
+struct Counted {
+    workloads: u64,
+    rows: u64,
+}
+
+pub(super) fn run(arguments: &Export) -> Result<ExitCode, Failure> {
+    let Some(path) = &arguments.output else {
+        write(arguments, BufWriter::new(io::stdout().lock()))?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let file = NewFile::create(path, arguments.force)?;
+    let (file, counted) = write(arguments, file)?;
+    let digest = file.finish()?;
+    let Counted { workloads, rows } = counted;
+    say(&format!(
+        "{} with {} written to {}; sha256 {digest}",
+        count(workloads, "workload"),
+        count(rows, "row"),
+        path.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write<W: Write>(arguments: &Export, out: W) -> Result<(W, Counted), Failure> {
+    let failed =
+        |error: io::Error| Failure::new(format!("the export cannot be written: {error}; make room for it"));
+    let mut store = arguments.place.read()?;
+    let mut writer = Writer::new(out, &*EMBEDDER).map_err(failed)?;
+    let mut counted = Counted::default();
+    let (mut missing, mut others) = (arguments.workloads.clone(), Vec::new());
+    database::each(&mut store, |portion: Portion| {
+        let named = missing.iter().position(|name| *name == portion.workload);
+        if let Some(position) = named {
+            missing.swap_remove(position);
+        } else if !arguments.workloads.is_empty() {
+            others.push(portion.workload);
+            return Ok(());
+        }
+        counted.workloads += 1;
+        counted.rows += portion.rows.len() as u64;
+        writer.write(&portion).map_err(failed)
+    })?;
+    if let Some(name) = missing.first() {
+        return Err(unknown(name, &others));
+    }
+    Ok((writer.finish().map_err(failed)?, counted))
+}

@@ -1,0 +1,157 @@
+//! Learning what an exported file knows.
+//!
+//! All of the file is read and checked before anything of it is written, workload by workload in one commit each. It
+//! adds to what is here, or takes its place, and never makes normal what somebody denied here.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anomaly_baseline::{Store, WorkloadRecord, text::printable, utc_day};
+use anomaly_exchange::{Merged, Portion, merge, replace, shift};
+use serde::Serialize;
+
+use super::arguments::Import;
+use super::output::{Output, Steps, command};
+use super::{database, file};
+use crate::failure::{Failure, say};
+use crate::words::{count, thousands};
+
+/// Conflicts that are told one by one.
+const TOLD: usize = 20;
+
+/// Days after which what was not seen is forgotten.
+const RETENTION: i32 = 7;
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    workload: &'a str,
+    added: usize,
+    changed: usize,
+    deleted: usize,
+    unchanged: usize,
+    conflicts: usize,
+    written: bool,
+}
+
+pub(super) fn run(arguments: &Import) -> Result<ExitCode, Failure> {
+    let path = &arguments.file;
+    check_digest(path, arguments.sha256.as_deref())?;
+    let theirs =
+        file::open(path)?.collect::<Result<Vec<_>, _>>().map_err(|error| file::not_read(path, &error))?;
+    let theirs = at_their_time(theirs, arguments.shift);
+    let mut store = if arguments.dry_run {
+        // What is not there yet is empty.
+        arguments.place.read().ok()
+    } else {
+        Some(arguments.place.write(true)?)
+    };
+    let wanted: Vec<_> = theirs.iter().map(|portion| portion.workload.clone()).collect();
+    let mut ours = HashMap::new();
+    if let Some(store) = &mut store {
+        database::each(store, |portion| {
+            if wanted.contains(&portion.workload) {
+                ours.insert(portion.workload.clone(), portion);
+            }
+            Ok(())
+        })?;
+    }
+    let mut out = Output::new();
+    let steps = Steps::new("workload", theirs.len());
+    for (number, portion) in theirs.into_iter().enumerate() {
+        let workload = portion.workload.clone();
+        steps.at(number + 1, &workload);
+        let none =
+            || Portion { workload: workload.clone(), record: WorkloadRecord::default(), rows: Vec::new() };
+        let before = ours.remove(&workload).unwrap_or_else(none);
+        let merged = if arguments.replace { replace(&before, portion) } else { merge(&before, portion) };
+        if let Some(store) = store.as_mut().filter(|_| !arguments.dry_run) {
+            store.save(&workload, &merged.record, &merged.rows)?;
+            if !merged.deleted.is_empty() {
+                store.delete(&workload, &merged.deleted)?;
+            }
+        }
+        tell(&mut out, &workload, &merged, arguments)?;
+    }
+    drop(steps);
+    out.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check_digest(path: &Path, expected: Option<&str>) -> Result<(), Failure> {
+    let Some(expected) = expected else { return Ok(()) };
+    let found = file::digest(path).map_err(|error| file::not_read(path, &error))?;
+    if found.eq_ignore_ascii_case(expected.trim()) {
+        Ok(())
+    } else {
+        Err(Failure::new(format!(
+            "{} has the SHA-256 {found} and not the one that was given: it is another file, or was changed",
+            path.display()
+        )))
+    }
+}
+
+/// Moves what is older than the retention where that is wanted, and says so where it is not.
+fn at_their_time(mut theirs: Vec<Portion>, wanted: bool) -> Vec<Portion> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let today = utc_day(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
+    for portion in &mut theirs {
+        if wanted {
+            shift(portion, today);
+            continue;
+        }
+        let newest = portion.rows.iter().map(|row| row.days.last).max();
+        if newest.is_some_and(|newest| today.saturating_sub(newest) > RETENTION) {
+            say(&format!(
+                "{} was last seen more than {RETENTION} days ago and will be forgotten soon; --shift moves it to today",
+                portion.workload
+            ));
+        }
+    }
+    theirs
+}
+
+fn tell(out: &mut Output, workload: &str, merged: &Merged, arguments: &Import) -> Result<(), Failure> {
+    let Merged { rows, deleted, added, unchanged, conflicts, .. } = merged;
+    let line = Line {
+        workload,
+        added: *added,
+        changed: rows.len() - if arguments.replace { added + unchanged } else { *added },
+        deleted: deleted.len(),
+        unchanged: *unchanged,
+        conflicts: conflicts.len(),
+        written: !arguments.dry_run,
+    };
+    if arguments.json {
+        return out.json(&line);
+    }
+    let number = |number: usize| thousands(number as u64);
+    out.line(&format!(
+        "{}: {} new, {} changed, {} the same{}{}{}",
+        printable(workload, 200),
+        number(line.added),
+        number(line.changed),
+        number(line.unchanged),
+        if arguments.replace { format!(", {} deleted", number(line.deleted)) } else { String::new() },
+        if conflicts.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", count(line.conflicts as u64, "conflict"))
+        },
+        if arguments.dry_run { " (nothing was written)" } else { "" },
+    ))?;
+    for conflict in conflicts.iter().take(TOLD) {
+        out.line(&format!(
+            "  {} here, {} in the file, becomes {}: {}",
+            conflict.ours.as_str(),
+            conflict.theirs.as_str(),
+            conflict.row.state.as_str(),
+            command(&conflict.row)
+        ))?;
+    }
+    if conflicts.len() > TOLD {
+        out.line(&format!("  {} more", count((conflicts.len() - TOLD) as u64, "conflict")))?;
+    }
+    Ok(())
+}

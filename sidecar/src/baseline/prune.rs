@@ -1,0 +1,80 @@
+//! Forgetting what the retention lets go, now instead of on the next day that the workload runs.
+
+use std::process::ExitCode;
+
+use anomaly_baseline::{Fate, RowState, Store, fate, text::printable};
+use serde::Serialize;
+
+use super::arguments::Prune;
+use super::database;
+use super::output::{Output, Steps};
+use crate::failure::{Failure, say};
+use crate::words::thousands;
+
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    workload: &'a str,
+    kept: usize,
+    forgotten: usize,
+    deleted: usize,
+    written: bool,
+}
+
+pub(super) fn run(arguments: &Prune) -> Result<ExitCode, Failure> {
+    let mut store = if arguments.dry_run { arguments.place.read()? } else { arguments.place.write(false)? };
+    let days = u16::try_from(arguments.retention_days).unwrap_or(u16::MAX);
+    let mut portions = Vec::new();
+    database::each(&mut store, |portion| {
+        portions.push(portion);
+        Ok(())
+    })?;
+    let mut out = Output::new();
+    let mut table = Vec::new();
+    let steps = Steps::new("workload", portions.len());
+    for (number, portion) in portions.iter_mut().enumerate() {
+        steps.at(number + 1, &portion.workload);
+        // The workload's own calendar: what rested while the machine was off is not forgotten for it.
+        let today = portion.record.days.last;
+        let all = portion.rows.len();
+        let fates =
+            |wanted: Fate| move |row: &&mut anomaly_baseline::StoredRow| fate(row, today, days) == wanted;
+        let deleted: Vec<_> = portion
+            .rows
+            .iter_mut()
+            .filter(fates(Fate::Delete))
+            .map(|row| (row.kind.clone(), row.key))
+            .collect();
+        let forgotten: Vec<_> = portion
+            .rows
+            .iter_mut()
+            .filter(fates(Fate::Forget))
+            .map(|row| anomaly_baseline::StoredRow { state: RowState::Forgotten, ..row.clone() })
+            .collect();
+        if !arguments.dry_run && !(deleted.is_empty() && forgotten.is_empty()) {
+            store.save(&portion.workload, &portion.record, &forgotten)?;
+            store.delete(&portion.workload, &deleted)?;
+            store.compact(&portion.workload)?;
+        }
+        let kept = all - deleted.len() - forgotten.len();
+        if arguments.json {
+            out.json(&Line {
+                workload: &portion.workload,
+                kept,
+                forgotten: forgotten.len(),
+                deleted: deleted.len(),
+                written: !arguments.dry_run,
+            })?;
+        }
+        let cells = [kept, forgotten.len(), deleted.len()].map(|number| thousands(number as u64));
+        table.push(std::iter::once(printable(&portion.workload, 200)).chain(cells).collect());
+    }
+    drop(steps);
+    if !arguments.json {
+        out.table(&["workload", "kept", "forgotten", "deleted"], &[false, true, true, true], &table)?;
+    }
+    out.finish()?;
+    if arguments.dry_run {
+        say("nothing was written");
+    }
+    Ok(ExitCode::SUCCESS)
+}
