@@ -20,7 +20,7 @@ use crate::failure::Failure;
 use crate::terminal::{self, columns, fit, wrap};
 use crate::watch::clock::Clock;
 use crate::watch::progress::missing;
-use crate::words::{list, thousands, times};
+use crate::words::{list, times};
 
 /// The widest that a feature's text is laid out, in columns.
 const FEATURE: usize = 60;
@@ -253,10 +253,10 @@ fn neighbour_text(number: usize, neighbour: &Neighbour, width: usize) -> String 
     let Neighbour { row, cosine, missing } = neighbour;
     let mut lines = vec![
         format!(
-            "{number}  {} cosine {cosine:.4}, {}, seen {} times",
+            "{number}  {} cosine {cosine:.4}, {}, seen {}",
             Id::of_row(row).short(),
             table::group(&row.execution),
-            thousands(row.count)
+            times(row.count)
         ),
         format!("   {}", table::command(&row.execution)),
     ];

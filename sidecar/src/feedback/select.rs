@@ -79,11 +79,11 @@ fn by_id(engine: &Engine, wanted: &str) -> Result<Vec<RowView>, Failure> {
     Ok(rows)
 }
 
-/// One row by its id.
+/// The row of an id; of a group the one that `anomalyctl held` shows.
 pub(super) fn one(engine: &Engine, id: &str) -> Result<Option<RowView>, Failure> {
-    let mut rows = by_id(engine, id)?;
-    rows.sort_by_key(|row| std::cmp::Reverse(row.last_seen));
-    Ok(rows.into_iter().next())
+    let score =
+        |row: &RowView| engine.inspect_row(&row.workload, row.key).and_then(|inspection| inspection.score);
+    Ok(by_id(engine, id)?.into_iter().min_by_key(|row| (std::cmp::Reverse(score(row)), row.key)))
 }
 
 fn nothing(engine: &Engine, action: Action, wanted: &str) -> Failure {
