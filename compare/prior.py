@@ -9,6 +9,8 @@ root, so near and far distances weigh alike, and a mean of 0 is no trouble. It f
 import numpy
 from scipy.optimize import minimize
 
+from data import SETS
+
 GRID = numpy.arange(0.10, 1.0001, 0.01)
 
 
@@ -51,9 +53,9 @@ def fit(some_curves):
 
 
 def fitted(program, recordings):
-    """The prior of all workloads, and for each workload the one of all others."""
+    """The prior of all workloads, and for each workload the one of the set that it is not in: what a threshold is
+    compared by must be one curve for all workloads of a set."""
     found = curves(program, recordings)
-    without = {
-        workload: fit([curve for other, curve in found.items() if other != workload]) for workload in found
-    }
-    return {"all": fit(list(found.values())), "without": without}
+    of_set = {name: fit([found[workload] for workload in recordings.set_of(name)]) for name in SETS}
+    other = {workload: of_set[name] for name, rest in zip(SETS, reversed(SETS)) for workload in recordings.set_of(rest)}
+    return {"all": fit(list(found.values())), "without": other}
