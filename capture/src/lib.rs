@@ -1,5 +1,6 @@
 //! The feeds of executions and the ladder between them; process and container context.
 
+mod alive;
 mod capture;
 mod connector;
 mod counters;
@@ -16,6 +17,7 @@ pub mod recording;
 mod seed;
 pub mod workload;
 
+pub use alive::{Alive, alive};
 pub use capture::Capture;
 pub use connector::ConnectorFeed;
 pub use counters::{Counters, Loss};

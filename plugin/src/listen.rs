@@ -3,9 +3,10 @@
 use falco_plugin::anyhow::Error;
 use falco_plugin::listen::{CaptureListenInput, CaptureListenPlugin};
 
-use crate::core::{Live, acquire, wall_clock};
+use crate::core::{Core, Live, acquire, wall_clock};
 use crate::plugin::AnomalyPlugin;
 use crate::seed;
+use crate::tables::Threads;
 
 impl CaptureListenPlugin for AnomalyPlugin {
     fn capture_open(&mut self, input: &CaptureListenInput) -> Result<(), Error> {
@@ -27,6 +28,9 @@ impl AnomalyPlugin {
         let (live, driver) = (self.injector.is_some(), running > 0);
         if live {
             core.go_live(&Live { instance: self.bit, driver, injector: self.injector.as_ref() });
+            if let Some(threads) = &self.threads {
+                carry_on(&core, threads, input);
+            }
         } else {
             core.replay();
         }
@@ -38,6 +42,16 @@ impl AnomalyPlugin {
             } else {
                 self.seeds = seeds;
             }
+        }
+    }
+}
+
+/// Lets running processes carry what they carried before a reload: the thread table is a new one.
+fn carry_on(core: &Core, threads: &Threads, input: &CaptureListenInput) {
+    let (Ok(reader), Ok(writer)) = (input.reader.validate(), input.writer.validate()) else { return };
+    for (pid, handle) in core.recall(|| threads.mains(&reader)) {
+        if let Some(thread) = threads.get(&reader, pid) {
+            threads.set_verdict(&writer, &thread, Some(handle));
         }
     }
 }

@@ -58,7 +58,7 @@ impl AnomalyPlugin {
             }
             kind::CLONE | kind::FORK | kind::VFORK | kind::CLONE3 => {
                 if let Some(fork) = Fork::read(event) {
-                    self.fork(&core, fork, &reader, &writer);
+                    self.fork(&core, fork, microseconds(event.metadata.ts), &reader, &writer);
                 }
             }
             kind::ASYNC => self.injected(&core, event, &reader),
@@ -99,7 +99,7 @@ impl AnomalyPlugin {
         }
     }
 
-    fn fork(&self, core: &Core, fork: Fork, reader: &impl TableReader, writer: &impl TableWriter) {
+    fn fork(&self, core: &Core, fork: Fork, time: i64, reader: &impl TableReader, writer: &impl TableWriter) {
         let Some(threads) = &self.threads else { return };
         let Some(like) = threads.get(reader, fork.like) else {
             core.metrics.missing_threads.add(1);
@@ -107,7 +107,11 @@ impl AnomalyPlugin {
         };
         let Some(handle) = threads.verdict(reader, &like) else { return };
         match threads.get(reader, fork.tid) {
-            Some(thread) if threads.set_verdict(writer, &thread, Some(handle)) => {}
+            Some(thread) if threads.set_verdict(writer, &thread, Some(handle)) => {
+                if fork.is_process {
+                    core.forked(fork.tid, handle, time);
+                }
+            }
             _ => core.metrics.missing_threads.add(1),
         }
     }

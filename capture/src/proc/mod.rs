@@ -19,7 +19,7 @@ use std::{
 use rustix::fs::{Dir, Mode, OFlags, openat};
 
 pub(crate) use observe::{Missed, Observer};
-pub(crate) use stat::{Comm, Stat};
+pub(crate) use stat::{Comm, Stat, TICK};
 
 use crate::{CaptureError, HostRoot};
 

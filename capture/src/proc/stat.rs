@@ -10,7 +10,8 @@ const FORKED_ONLY: u64 = 0x0000_0040;
 const EXITING: u64 = 0x0000_0004;
 
 /// Nanoseconds in a clock tick, the unit of start times in /proc.
-static TICK: LazyLock<u64> = LazyLock::new(|| 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1));
+pub(crate) static TICK: LazyLock<u64> =
+    LazyLock::new(|| 1_000_000_000 / rustix::param::clock_ticks_per_second().max(1));
 
 /// A process's name as the kernel keeps it: at most 15 bytes of any kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -10,6 +10,7 @@ use anomaly_capture::Observation;
 use anomaly_vectorizer::Context;
 
 use super::Core;
+use super::carriers::Mark;
 use super::join::{Found, Told};
 use super::judged::Judged;
 use super::pending::Held;
@@ -29,9 +30,6 @@ const IMAGE_PATIENCE: i64 = anomaly_capture::workload::PATIENCE.as_micros() as i
 
 /// How long the container plugin alone is given before the runtimes' files are read, in microseconds.
 const TABLE_PATIENCE: i64 = 1_000_000;
-
-/// Processes whose verdict is remembered by process id.
-const UNHEARD: usize = 16_384;
 
 impl Core {
     /// An execution that Falco's event tells of. Our record is taken where there is one; else `from_event` has to say
@@ -87,7 +85,7 @@ impl Core {
 
     /// An execution that a feed's thread delivered, for which no event of Falco's is waited.
     pub(super) fn delivered(&self, observation: Observation, now: Instant) {
-        let (pid, cgroup) = (observation.identity.tgid, observation.cgroup.clone());
+        let cgroup = observation.cgroup.clone();
         let place = Place { container: None, cgroup: &cgroup };
         if self.injectors.lock().is_empty() {
             // There is a driver: its event may come, before or after.
@@ -96,8 +94,7 @@ impl Core {
             drop(joiner);
             self.judge_overdue(now, Duration::ZERO);
         } else {
-            let handle = self.judge(Box::new(observation), place, Teach::Policy, |_| None);
-            self.remember(pid, handle);
+            self.judge(Box::new(observation), place, Teach::Policy, |_| None);
         }
     }
 
@@ -113,11 +110,10 @@ impl Core {
             let mut joiner = self.joiner.lock();
             let Some((observation, ticket)) = joiner.overdue(now, patience) else { return };
             self.metrics.judged_without_event.add(1);
-            let (pid, cgroup) = (observation.identity.tgid, observation.cgroup.clone());
+            let cgroup = observation.cgroup.clone();
             let place = Place { container: None, cgroup: &cgroup };
             let handle = self.judge(observation, place, Teach::Policy, |_| None);
             joiner.settle(ticket, handle);
-            self.remember(pid, handle);
         }
     }
 
@@ -126,19 +122,27 @@ impl Core {
         if self.hears.load(Relaxed) && self.judges_events.load(Relaxed) {
             return None;
         }
-        self.unheard.lock().get(&u32::try_from(pid).ok()?).copied()
-    }
-
-    fn remember(&self, pid: u32, handle: Handle) {
-        let mut unheard = self.unheard.lock();
-        if unheard.len() >= UNHEARD {
-            unheard.clear();
-        }
-        unheard.insert(pid, handle);
+        self.carriers.lock().get(u32::try_from(pid).ok()?)
     }
 
     /// Judges an execution, at once or when it is known whose normal it is.
     fn judge(
+        &self,
+        observation: Box<Observation>,
+        place: Place<'_>,
+        teach: Teach,
+        look_up: impl FnOnce(&CStr) -> Option<Container>,
+    ) -> Handle {
+        let (pid, mark) = (observation.identity.tgid, Mark::executed(&observation));
+        let handle = self.judge_or_hold(observation, place, teach, look_up);
+        // Another machine's processes, and what nobody saw executing, carry nothing.
+        if teach != Teach::Seed && self.is_live() {
+            self.carriers.lock().put(pid, handle, mark);
+        }
+        handle
+    }
+
+    fn judge_or_hold(
         &self,
         observation: Box<Observation>,
         place: Place<'_>,

@@ -1,6 +1,7 @@
 //! What all of a process's plugin instances share: one engine per database, whatever number of inspectors, dry runs and
 //! reloads there are.
 
+mod carriers;
 mod engine;
 mod feed;
 mod join;
@@ -8,10 +9,10 @@ mod judge;
 mod judged;
 mod pending;
 mod places;
+mod recall;
 mod registry;
 mod verdicts;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -25,6 +26,7 @@ use crate::config::Config;
 use crate::guard::Health;
 use crate::metrics::Metrics;
 
+use carriers::Carriers;
 use feed::Pulled;
 use join::Joiner;
 use pending::Pending;
@@ -46,7 +48,7 @@ pub(crate) struct Core {
     pub(crate) health: Health,
     /// Where feeds count.
     pub(crate) counters: Arc<Counters>,
-    pub(crate) verdicts: Verdicts,
+    pub(crate) verdicts: Arc<Verdicts>,
     pub(crate) scrubber: Scrubber,
     engine: RwLock<Arc<Engine>>,
     /// The feed that is drained while events are parsed.
@@ -56,8 +58,8 @@ pub(crate) struct Core {
     pending: Mutex<Pending>,
     /// Where events are injected, by instance.
     injectors: Mutex<Vec<(u64, AsyncHandler)>>,
-    /// The verdicts of processes that Falco's events did not tell of, by process.
-    unheard: Mutex<HashMap<u32, Handle>>,
+    /// The verdicts of processes, beside Falco's thread table.
+    carriers: Arc<Mutex<Carriers>>,
     /// Whether Falco's events tell of executions at all. With a set of system calls of one's own they may not.
     hears: AtomicBool,
     /// Whether an execution is judged from Falco's event where no feed of ours told of it.
@@ -69,8 +71,15 @@ pub(crate) struct Core {
     feed: Mutex<feed::Running>,
 }
 
+/// What running processes carry. It outlives changed settings.
+#[derive(Debug, Clone, Default)]
+struct Kept {
+    verdicts: Arc<Verdicts>,
+    carriers: Arc<Mutex<Carriers>>,
+}
+
 impl Core {
-    fn new(config: Config, engine: Engine) -> Self {
+    fn new(config: Config, engine: Engine, Kept { verdicts, carriers }: Kept) -> Self {
         let root = HostRoot::from_env();
         Self {
             places: Mutex::new(Places::new(root.clone(), config.workload.clone())),
@@ -79,20 +88,25 @@ impl Core {
             metrics: Metrics::default(),
             health: Health::default(),
             counters: Arc::default(),
-            verdicts: Verdicts::default(),
+            verdicts,
             scrubber: Scrubber::default(),
             engine: RwLock::new(Arc::new(engine)),
             pulled: Mutex::default(),
             joiner: Mutex::default(),
             pending: Mutex::default(),
             injectors: Mutex::default(),
-            unheard: Mutex::default(),
+            carriers,
             hears: AtomicBool::new(false),
             judges_events: AtomicBool::new(false),
             live: AtomicBool::new(false),
             seeded: AtomicBool::new(false),
             feed: Mutex::default(),
         }
+    }
+
+    /// What running processes carry, for who comes after this one.
+    fn kept(&self) -> Kept {
+        Kept { verdicts: Arc::clone(&self.verdicts), carriers: Arc::clone(&self.carriers) }
     }
 
     /// The engine.

@@ -11,7 +11,7 @@ use anomaly_baseline::{Engine, Method};
 use anomaly_vectorizer::Hashed;
 use parking_lot::Mutex;
 
-use super::{Core, engine};
+use super::{Core, Kept, engine};
 use crate::config::Config;
 use crate::say;
 
@@ -31,10 +31,14 @@ static CORES: Mutex<Vec<Shared>> = Mutex::new(Vec::new());
 pub(crate) fn acquire(config: &Config) -> Arc<Core> {
     let path = engine::canonical(&config.path);
     let mut cores = CORES.lock();
+    let mut kept = Kept::default();
     // What no capture uses and this one does not ask for was configured differently: it gives back its database.
     cores.retain(|shared| {
         let keep = shared.captures > 0 || (shared.path == path && shared.core.config == *config);
         if !keep {
+            if shared.path == path {
+                kept = shared.core.kept();
+            }
             close(&shared.core);
         }
         keep
@@ -50,7 +54,7 @@ pub(crate) fn acquire(config: &Config) -> Arc<Core> {
         return Arc::clone(&shared.core);
     }
     let engine = engine::open(config, &path);
-    let core = Arc::new(Core::new(config.clone(), engine));
+    let core = Arc::new(Core::new(config.clone(), engine, kept));
     cores.push(Shared { path, core: Arc::clone(&core), captures: 1 });
     core
 }

@@ -54,7 +54,8 @@ impl Handle {
         self.0 >> (SCORE_BITS + 1)
     }
 
-    fn is_explained(self) -> bool {
+    /// Whether its verdict has a reason, or may get one.
+    pub(crate) fn is_explained(self) -> bool {
         self.0 & EXPLAINED_BIT != 0
     }
 }

@@ -11,6 +11,8 @@ pub(crate) struct Fork {
     pub(crate) tid: i64,
     /// Whose score it starts with: its process's main thread, or the parent.
     pub(crate) like: i64,
+    /// Whether it is a process and not one more thread of one.
+    pub(crate) is_process: bool,
 }
 
 impl Fork {
@@ -21,8 +23,9 @@ impl Fork {
             return None;
         }
         let (tid, pid) = (number64(tid).unwrap_or(event.metadata.tid), number64(pid)?);
-        let like = if tid == pid { number64(ppid)? } else { pid };
-        Some(Self { tid, like })
+        let is_process = tid == pid;
+        let like = if is_process { number64(ppid)? } else { pid };
+        Some(Self { tid, like, is_process })
     }
 }
 
@@ -46,8 +49,8 @@ mod tests {
 
     #[test]
     fn a_process_starts_like_its_parent_and_a_thread_like_its_process() {
-        assert_eq!(read([0, 0, 0, 12, 12, 7]), Some(Fork { tid: 12, like: 7 }));
-        assert_eq!(read([0, 0, 0, 13, 12, 7]), Some(Fork { tid: 13, like: 12 }));
+        assert_eq!(read([0, 0, 0, 12, 12, 7]), Some(Fork { tid: 12, like: 7, is_process: true }));
+        assert_eq!(read([0, 0, 0, 13, 12, 7]), Some(Fork { tid: 13, like: 12, is_process: false }));
     }
 
     #[test]

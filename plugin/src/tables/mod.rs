@@ -8,4 +8,4 @@ mod sockets;
 mod threads;
 
 pub(crate) use containers::{Container, Containers};
-pub(crate) use threads::{Parent, Running, Thread, Threads};
+pub(crate) use threads::{Main, Parent, Running, Thread, Threads};

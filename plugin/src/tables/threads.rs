@@ -88,6 +88,14 @@ pub(crate) struct Running {
     pub(crate) container: Vec<u8>,
 }
 
+/// A process, as far as it takes to know it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Main {
+    pub(crate) pid: i64,
+    pub(crate) ppid: i64,
+    pub(crate) executable: Vec<u8>,
+}
+
 impl Threads {
     /// The table, where the host has one. The column is added.
     pub(crate) fn find(tables: &TablesInput<'_>) -> Option<Self> {
@@ -181,6 +189,20 @@ impl Threads {
     /// The sockets among descriptors 0-2.
     pub(crate) fn sockets(&self, reader: &impl TableReader, thread: &Thread) -> Option<Vec<InheritedSocket>> {
         self.sockets.as_ref()?.sockets(reader, thread)
+    }
+
+    /// Every process.
+    pub(crate) fn mains(&self, reader: &impl TableReader) -> Vec<Main> {
+        let mut all = Vec::new();
+        let visited = self.table.iter_entries_mut(reader, |thread| {
+            let (tid, pid) = (number!(reader, thread, self.tid), self.pid(reader, thread));
+            if let Some(pid) = pid.filter(|_| tid == pid) {
+                let executable = text(reader, thread, self.executable.as_ref(), MAX_ARGUMENT_BYTES);
+                all.push(Main { pid, ppid: number!(reader, thread, self.ptid).unwrap_or(0), executable });
+            }
+            if all.len() < MAX_RUNNING { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        if visited.is_ok() { all } else { Vec::new() }
     }
 
     /// Every process that runs, with its parent and grandparent.

@@ -1,0 +1,67 @@
+//! What running processes carried before a reload of Falco's configuration.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::carriers::Mark;
+use super::{Core, Handle, wall_clock};
+use crate::say;
+use crate::tables::Main;
+
+impl Core {
+    /// Notes that a process was forked at `time`, in microseconds since the Unix epoch, and carries its parent's
+    /// verdict. Only what has a reason is noted: forks are many, and the rest is found again through the parent.
+    pub(crate) fn forked(&self, pid: i64, handle: Handle, time: i64) {
+        if self.is_live()
+            && handle.is_explained()
+            && let Ok(pid) = u32::try_from(pid)
+        {
+            self.carriers.lock().put(pid, handle, Mark::Forked { time });
+        }
+    }
+
+    /// The verdicts of those of the running processes that are known again, and of what these forked and what has
+    /// executed nothing since, by process id.
+    pub(crate) fn recall(&self, running: impl FnOnce() -> Vec<Main>) -> Vec<(i64, Handle)> {
+        let carriers = self.carriers.lock();
+        if carriers.is_empty() {
+            return Vec::new();
+        }
+        let running = running();
+        let mut alive = match anomaly_capture::alive(&self.root) {
+            Ok(alive) => alive,
+            Err(error) => {
+                say::warn(&format!("what runs already has no score any more: {error}"));
+                return Vec::new();
+            }
+        };
+        let now = wall_clock();
+        let mut found: HashMap<i64, Handle> = HashMap::new();
+        for process in &running {
+            let known = u32::try_from(process.pid).ok().filter(|&pid| carriers.get(pid).is_some());
+            if let Some(pid) = known
+                && let Some(process_now) = alive(pid)
+                && let Some(handle) = carriers.recognise(pid, &process_now, &process.executable, now)
+            {
+                found.insert(process.pid, handle);
+            }
+        }
+        drop(carriers);
+        let mut children: HashMap<i64, Vec<i64>> = HashMap::new();
+        for process in &running {
+            children.entry(process.ppid).or_default().push(process.pid);
+        }
+        let mut parents: VecDeque<(i64, Handle)> =
+            found.iter().map(|(&pid, &handle)| (pid, handle)).collect();
+        while let Some((parent, handle)) = parents.pop_front() {
+            for &child in children.get(&parent).into_iter().flatten() {
+                let now =
+                    u32::try_from(child).ok().filter(|_| !found.contains_key(&child)).and_then(&mut alive);
+                if now.is_some_and(|now| !now.executed) {
+                    found.insert(child, handle);
+                    parents.push_back((child, handle));
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+}
