@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::database::Place;
+use crate::place::Place;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:

@@ -59,8 +59,7 @@ pub(super) fn run(arguments: &Compact) -> Result<ExitCode, Failure> {
     }
     drop(steps);
     if !arguments.json {
-        let heads = ["workload", "before", "files", "after", "files"];
-        out.table(&heads, &[false, true, true, true, true], &rows)?;
+        out.table(&["WORKLOAD", ">BEFORE", ">FILES", ">AFTER", ">FILES"], rows)?;
     }
     out.finish()?;
     if arguments.dry_run {

@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use anomaly_baseline::{StoredRow, text::printable};
 use anomaly_exchange::{Change, Difference, diff};
+use anomaly_lance::LanceStore;
 use serde::Serialize;
 
 use super::arguments::Diff;
 use super::output::{Output, command};
 use super::{database, file};
 use crate::failure::Failure;
+use crate::place::options;
 use crate::words::{count, thousands};
 
 /// The code of a run that found a difference, as diff(1) has it.
@@ -53,7 +55,7 @@ pub(super) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
 fn read(path: &Path, org: &str) -> Result<Baselines, Failure> {
     let mut baselines = Baselines::new();
     if path.is_dir() {
-        let mut store = database::read(path, org)?;
+        let mut store = LanceStore::open_to_read(options(path, org))?;
         database::each(&mut store, |portion| {
             baselines.insert(portion.workload, portion.rows);
             Ok(())

@@ -68,18 +68,17 @@ pub(super) fn run(arguments: &List) -> Result<ExitCode, Failure> {
         let rows: Vec<_> = lines.iter().map(row).collect();
         out.table(
             &[
-                "workload",
-                "state",
-                "executions",
-                "active",
-                "held",
-                "denied",
-                "forgotten",
-                "last seen",
-                "size",
+                "WORKLOAD",
+                "STATE",
+                ">EXECUTIONS",
+                ">ACTIVE",
+                ">HELD",
+                ">DENIED",
+                ">FORGOTTEN",
+                "LAST SEEN",
+                ">SIZE",
             ],
-            &[false, false, true, true, true, true, true, false, true],
-            &rows,
+            rows,
         )?;
     }
     out.finish()?;

@@ -6,9 +6,9 @@ use anomaly_baseline::text::printable;
 use anomaly_baseline::{RowState, StoredRow, Timestamp, json};
 use jiff::tz::TimeZone;
 use serde::Serialize;
-use unicode_width::UnicodeWidthStr;
 
 use crate::failure::{self, Failure};
+use crate::table::Table;
 use crate::terminal;
 
 /// Standard output as these commands write it.
@@ -36,35 +36,16 @@ impl Output {
         writeln!(self.out, "{}", line.trim_end()).map_err(failed)
     }
 
-    /// A table, its columns as wide as their widest cell, numbers to the right. The first column gives way where the
-    /// terminal is narrow, and what is left over is cut.
-    pub(super) fn table(
-        &mut self,
-        heads: &[&str],
-        numeric: &[bool],
-        rows: &[Vec<String>],
-    ) -> Result<(), Failure> {
-        let mut widths: Vec<_> = heads.iter().map(|head| head.width()).collect();
-        for row in rows {
-            for (width, cell) in widths.iter_mut().zip(row) {
-                *width = (*width).max(cell.width());
-            }
-        }
-        if let Some(total) = self.width {
-            let others: usize = widths.iter().skip(1).map(|width| width + 2).sum();
-            widths[0] = widths[0].min(total.saturating_sub(others).max(12));
-        }
-        let heads: Vec<_> = heads.iter().map(|head| (*head).to_owned()).collect();
-        for row in std::iter::once(&heads).chain(rows) {
-            let mut line = String::new();
-            for ((cell, width), numeric) in row.iter().zip(&widths).zip(numeric) {
-                let cell = terminal::fit(cell, *width);
-                let space = " ".repeat(width - cell.width());
-                line += &if *numeric { format!("{space}{cell}  ") } else { format!("{cell}{space}  ") };
-            }
-            self.line(&line)?;
-        }
-        Ok(())
+    /// A table. A column whose head starts with `>` is of numbers, which stand to the right.
+    pub(super) fn table(&mut self, heads: &[&'static str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
+        let mut table = Table::new(heads);
+        rows.into_iter().for_each(|cells| table.row(cells, Vec::new()));
+        self.text(&table)
+    }
+
+    /// A table that is made already.
+    pub(super) fn text(&mut self, table: &Table) -> Result<(), Failure> {
+        self.out.write_all(table.text(self.width).as_bytes()).map_err(failed)
     }
 
     pub(super) fn finish(mut self) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anomaly_baseline::{Fate, RowState, Store, fate, text::printable};
+use anomaly_baseline::{Fate, RowState, Store, StoredRow, fate, text::printable};
 use serde::Serialize;
 
 use super::arguments::Prune;
@@ -31,26 +31,18 @@ pub(super) fn run(arguments: &Prune) -> Result<ExitCode, Failure> {
     let mut out = Output::new();
     let mut table = Vec::new();
     let steps = Steps::new("workload", portions.len());
-    for (number, portion) in portions.iter_mut().enumerate() {
+    for (number, portion) in portions.iter().enumerate() {
         steps.at(number + 1, &portion.workload);
         // The workload's own calendar: what rested while the machine was off is not forgotten for it.
         let today = portion.record.days.last;
         let all = portion.rows.len();
-        let fates =
-            |wanted: Fate| move |row: &&mut anomaly_baseline::StoredRow| fate(row, today, days) == wanted;
-        let deleted: Vec<_> = portion
-            .rows
-            .iter_mut()
-            .filter(fates(Fate::Delete))
-            .map(|row| (row.kind.clone(), row.key))
+        let of_fate = |wanted| portion.rows.iter().filter(move |row| fate(row, today, days) == wanted);
+        let deleted: Vec<_> = of_fate(Fate::Delete).map(|row| (row.kind.clone(), row.key)).collect();
+        let forgotten: Vec<_> = of_fate(Fate::Forget)
+            .map(|row| StoredRow { state: RowState::Forgotten, ..row.clone() })
             .collect();
-        let forgotten: Vec<_> = portion
-            .rows
-            .iter_mut()
-            .filter(fates(Fate::Forget))
-            .map(|row| anomaly_baseline::StoredRow { state: RowState::Forgotten, ..row.clone() })
-            .collect();
-        if !arguments.dry_run && !(deleted.is_empty() && forgotten.is_empty()) {
+        let changes = !deleted.is_empty() || !forgotten.is_empty();
+        if changes && !arguments.dry_run {
             store.save(&portion.workload, &portion.record, &forgotten)?;
             store.delete(&portion.workload, &deleted)?;
             store.compact(&portion.workload)?;
@@ -70,7 +62,7 @@ pub(super) fn run(arguments: &Prune) -> Result<ExitCode, Failure> {
     }
     drop(steps);
     if !arguments.json {
-        out.table(&["workload", "kept", "forgotten", "deleted"], &[false, true, true, true], &table)?;
+        out.table(&["WORKLOAD", ">KEPT", ">FORGOTTEN", ">DELETED"], table)?;
     }
     out.finish()?;
     if arguments.dry_run {

@@ -10,6 +10,7 @@ use super::arguments::{Order, Show};
 use super::database;
 use super::output::{Output, command, moment, state};
 use crate::failure::{Failure, say};
+use crate::table::Table;
 use crate::words::{count, thousands};
 
 #[derive(Debug, Serialize)]
@@ -85,12 +86,9 @@ pub(super) fn run(arguments: &Show) -> Result<ExitCode, Failure> {
     if arguments.json {
         portion.rows.iter().try_for_each(|row| out.json(&Line::of(&portion.workload, row)))?;
     } else {
-        let rows: Vec<_> = portion.rows.iter().map(cells).collect();
-        out.table(
-            &["state", "count", "days", "distance", "last seen", "who > what: command line"],
-            &[false, true, true, true, false, false],
-            &rows,
-        )?;
+        let mut table = Table::new(&["STATE", ">COUNT", ">DAYS", ">DISTANCE", "LAST SEEN"]);
+        portion.rows.iter().for_each(|row| table.row(cells(row), vec![command(row)]));
+        out.text(&table)?;
     }
     out.finish()?;
     if all > limit {
@@ -106,7 +104,6 @@ fn cells(row: &StoredRow) -> Vec<String> {
         row.days.len().to_string(),
         format!("{:.4}", row.distance),
         moment(row.last_seen),
-        command(row),
     ]
 }
 

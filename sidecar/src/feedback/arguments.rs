@@ -1,12 +1,12 @@
 //! The flags of the commands by which people look at what was learned and say what they think of it.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anomaly_baseline::Pattern;
 use clap::Args;
 
 use crate::durations;
+use crate::place::Place;
 
 pub(crate) const HELD_EXAMPLES: &str = "\
 Examples:
@@ -92,18 +92,6 @@ Examples:
   anomalyctl status --json | jq -r '.workloads[] | select(.learning) | .workload'
       the workloads that have no scores yet
 Exit codes: 0 when it did, 2 when it could not.";
-
-/// Which baselines.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct Place {
-    /// The baseline's database [default: /var/lib/falco-anomaly as root, else in the user's data directory]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-
-    /// Whose baselines: organisations that share a database do not share what is normal
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub(crate) org: String,
-}
 
 /// `anomalyctl held`
 #[derive(Debug, Args)]

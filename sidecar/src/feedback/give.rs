@@ -12,13 +12,14 @@ use anomaly_baseline::{Access, Action, Feedback, RowView, Store, StoreError};
 use anomaly_lance::LanceStore;
 use serde::Serialize;
 
-use super::arguments::{Decide, Learn, Manner, Place};
+use super::arguments::{Decide, Learn, Manner};
 use super::ids::Id;
 use super::open::{self, now};
 use super::select::select;
 use super::table;
 use super::who::who;
 use crate::failure::{Failure, say};
+use crate::place::Place;
 use crate::words::{count, list};
 
 /// How long a writer that is running is waited for. It looks every five seconds.
@@ -119,7 +120,7 @@ fn give(place: &Place, decisions: Vec<Feedback>, manner: &Manner) -> Result<Outc
         return Ok(Outcome::DryRun);
     }
     let ids: Vec<_> = decisions.iter().map(|feedback| feedback.id).collect();
-    let mut store = place.store()?;
+    let mut store = place.read()?;
     store.give(decisions).map_err(explain)?;
     if store.writer().is_none() {
         // Nobody would take it up before the next start, so it is done here, by the very code that would do it then.

@@ -10,9 +10,10 @@ use serde::Serialize;
 
 use super::arguments::Held;
 use super::ids::Id;
-use super::table::{self, Table};
+use super::table;
 use crate::durations;
 use crate::failure::{Failure, say};
+use crate::table::Table;
 use crate::terminal;
 use crate::watch::clock::Clock;
 use crate::words::{count, thousands};

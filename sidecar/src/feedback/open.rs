@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anomaly_baseline::{Engine, Feedback, Method, Settings, Store, Timestamp};
-use anomaly_lance::{LanceStore, StoreOptions};
+use anomaly_lance::LanceStore;
 use anomaly_vectorizer::{Embedder, Hashed, Space};
 
-use super::arguments::Place;
 use crate::failure::{Failure, say};
-use crate::paths;
+use crate::place::Place;
 
 /// How long loading may take.
 const LOADING: Duration = Duration::from_secs(120);
@@ -29,25 +28,9 @@ pub(super) struct View {
 }
 
 impl Place {
-    pub(super) fn directory(&self) -> Result<PathBuf, Failure> {
-        self.data.clone().map_or_else(paths::default_data_directory, Ok)
-    }
-
-    pub(super) fn options(&self) -> Result<StoreOptions, Failure> {
-        Ok(StoreOptions {
-            org: self.org.clone(),
-            ..StoreOptions::new(self.directory()?, Arc::new(Hashed::default()))
-        })
-    }
-
-    /// The store, opened to be looked at.
-    pub(super) fn store(&self) -> Result<LanceStore, Failure> {
-        Ok(LanceStore::open_to_read(self.options()?)?)
-    }
-
     /// Loads everything.
     pub(super) fn open(&self) -> Result<View, Failure> {
-        let mut store = self.store()?;
+        let mut store = self.read()?;
         let (directory, writer, last_saved) = (store.path().to_owned(), store.writer(), store.last_saved());
         let decisions = store.feedback(None)?.map(|log| log.entries).unwrap_or_default();
         let engine = engine(store)?;
