@@ -45,7 +45,7 @@ fn a_baseline_is_listed_and_shown_with_what_waits_for_a_decision() {
     let data = learned(&folder);
     let list = run(baseline("list").arg("--data").arg(&data)).succeeded().out;
     no_controls(&list);
-    assert!(list.starts_with("workload ") && list.lines().count() == 3, "{list}");
+    assert!(list.starts_with("WORKLOAD ") && list.lines().count() == 3, "{list}");
     let json = run(baseline("list").arg("--data").arg(&data).arg("--json")).succeeded().json();
     let web = json.iter().find(|line| line["workload"] == "web").expect("it was learned");
     assert_eq!(
