@@ -183,8 +183,17 @@ impl AnomalyPlugin {
         {
             return Found::Injected(Injected(read));
         }
-        self.carried(event.metadata.tid, reader)
-            .map_or(Found::Nothing, |handle| Found::Carried(Carried(handle)))
+        match self.carried(event.metadata.tid, reader) {
+            // It was not there when this event was parsed. An event of its own is injected once it is, and no rule shall
+            // find one execution twice.
+            Some(handle)
+                if handle.came_late() && matches!(event.event_type, kind::EXECVE | kind::EXECVEAT) =>
+            {
+                Found::Nothing
+            }
+            Some(handle) => Found::Carried(Carried(handle)),
+            None => Found::Nothing,
+        }
     }
 
     /// The verdict that a thread carries, or else its process.

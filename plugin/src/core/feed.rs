@@ -43,6 +43,15 @@ struct Thread {
     handle: JoinHandle<()>,
 }
 
+/// Where an instance injects events.
+#[derive(Debug)]
+pub(super) struct Injector {
+    instance: u64,
+    /// Whether Falco's own events tell of executions here.
+    pub(super) driver: bool,
+    pub(super) handler: AsyncHandler,
+}
+
 /// What a live capture found when it began.
 pub(crate) struct Live<'a> {
     /// The instance.
@@ -56,10 +65,9 @@ pub(crate) struct Live<'a> {
 impl Core {
     /// Begins a live capture: opens the feed and starts the thread, if no other capture has done so already.
     pub(crate) fn go_live(self: &Arc<Self>, live: &Live<'_>) {
-        if !live.driver
-            && let Some(injector) = live.injector
-        {
-            self.injectors.lock().push((live.instance, injector.clone()));
+        if let Some(handler) = live.injector {
+            let Live { instance, driver, .. } = *live;
+            self.injectors.lock().push(Injector { instance, driver, handler: handler.clone() });
         }
         self.live.store(true, Relaxed);
         let mut running = self.feed.lock();
@@ -84,7 +92,7 @@ impl Core {
 
     /// Ends an instance's injecting: when this returns, nothing is injected for it any more.
     pub(crate) fn stop_injecting(&self, instance: u64) {
-        self.injectors.lock().retain(|(other, _)| *other != instance);
+        self.injectors.lock().retain(|other| other.instance != instance);
     }
 
     /// Ends the thread and closes the feed.

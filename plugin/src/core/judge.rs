@@ -87,7 +87,7 @@ impl Core {
     pub(super) fn delivered(&self, observation: Observation, now: Instant) {
         let cgroup = observation.cgroup.clone();
         let place = Place { container: None, cgroup: &cgroup };
-        if self.injectors.lock().is_empty() {
+        if self.injectors.lock().iter().all(|injector| injector.driver) {
             // There is a driver: its event may come, before or after.
             let mut joiner = self.joiner.lock();
             self.metrics.lost_unjoined.add(joiner.record(observation, now));
@@ -186,21 +186,25 @@ impl Core {
         };
         let judged = Judged::new(observation, self.engine().observe(&sighting));
         if teach != Teach::Seed {
-            self.inject(observation, &judged);
+            self.inject(observation, &judged, |has_driver| !has_driver);
         }
         Arc::new(judged)
     }
 
-    /// Injects the event of an execution, where Falco has no driver that tells of it.
-    fn inject(&self, observation: &Observation, judged: &Judged) {
+    /// Injects the event of an execution where `wanted` says so, asked whether Falco has a driver there.
+    fn inject(&self, observation: &Observation, judged: &Judged, wanted: impl Fn(bool) -> bool) {
         let injectors = self.injectors.lock();
-        if injectors.is_empty() {
+        if !injectors.iter().any(|injector| wanted(injector.driver)) {
             return;
         }
         let payload = execution::payload(judged);
         let time = u64::try_from(observation.time).unwrap_or(0).saturating_mul(1_000);
-        for (_, injector) in injectors.iter() {
-            match injector.emit(execution::around(&payload, i64::from(observation.identity.tgid), time)) {
+        for injector in injectors.iter().filter(|injector| wanted(injector.driver)) {
+            match injector.handler.emit(execution::around(
+                &payload,
+                i64::from(observation.identity.tgid),
+                time,
+            )) {
                 Ok(()) => self.metrics.injected.add(1),
                 Err(_) => self.metrics.lost_injected.add(1),
             }
@@ -225,6 +229,8 @@ impl Core {
     /// in microseconds, of the clock that the executions' times come from.
     pub(super) fn find_pending(&self, files: &mut Files, now: Instant, time: i64) {
         if self.pending.lock().is_empty() {
+            // Whoever parses events may have settled the last of them.
+            self.metrics.waiting_for_image.set(0);
             return;
         }
         let missing = self.pending.lock().missing();
@@ -268,6 +274,10 @@ impl Core {
             self.metrics.unknown_containers.add(1);
         }
         let judged = self.judge_in(workload, &held.observation, held.teach);
-        self.verdicts.settle(held.handle, judged);
+        self.verdicts.settle(held.handle, Arc::clone(&judged));
+        // The driver's own event of it is over, and rules have seen no score on it.
+        if held.teach != Teach::Seed && judged.score.is_some() {
+            self.inject(&held.observation, &judged, |has_driver| has_driver);
+        }
     }
 }

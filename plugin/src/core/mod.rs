@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use anomaly_baseline::Engine;
 use anomaly_capture::{Counters, HostRoot, Options};
 use anomaly_vectorizer::scrub::Scrubber;
-use falco_plugin::async_event::AsyncHandler;
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::Config;
@@ -27,7 +26,7 @@ use crate::guard::Health;
 use crate::metrics::Metrics;
 
 use carriers::Carriers;
-use feed::Pulled;
+use feed::{Injector, Pulled};
 use join::Joiner;
 use pending::Pending;
 use places::Places;
@@ -56,8 +55,8 @@ pub(crate) struct Core {
     joiner: Mutex<Joiner>,
     places: Mutex<Places>,
     pending: Mutex<Pending>,
-    /// Where events are injected, by instance.
-    injectors: Mutex<Vec<(u64, AsyncHandler)>>,
+    /// Where events are injected.
+    injectors: Mutex<Vec<Injector>>,
     /// The verdicts of processes, beside Falco's thread table.
     carriers: Arc<Mutex<Carriers>>,
     /// Whether Falco's events tell of executions at all. With a set of system calls of one's own they may not.

@@ -19,11 +19,14 @@ const EXPLAINED: usize = 16_384;
 
 const SCORE_BITS: u32 = 14;
 const SCORE_MASK: u64 = (1 << SCORE_BITS) - 1;
+/// In place of a score: the verdict was still to come.
+const TO_COME: u64 = SCORE_MASK;
 const EXPLAINED_BIT: u64 = 1 << SCORE_BITS;
 
 /// A verdict's number, never 0: what a column holds that nobody has written reads 0.
 ///
-/// From the lowest bit: the score in ten-thousandths plus 1 (14 bits, 0 for none), which ring, the running number.
+/// From the lowest bit: the score in ten-thousandths plus 1 (14 bits, 0 for none, all set for a verdict that was still
+/// to come), which ring, the running number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Handle(u64);
 
@@ -40,8 +43,16 @@ impl Handle {
 
     /// The score, where there was one when the number was made.
     pub(crate) fn score(self) -> Option<Score> {
+        if self.came_late() {
+            return None;
+        }
         let value = (self.0 & SCORE_MASK).checked_sub(1)?;
         Some(Score::from_ten_thousandths(u16::try_from(value).unwrap_or(u16::MAX)))
+    }
+
+    /// Whether the verdict was still to come when the number was made.
+    pub(crate) fn came_late(self) -> bool {
+        self.0 & SCORE_MASK == TO_COME
     }
 
     fn new(number: u64, explained: bool, score: Option<Score>) -> Self {
@@ -87,7 +98,8 @@ impl Verdicts {
 
     /// Makes a number for a verdict that is still to come.
     pub(crate) fn reserve(&self) -> Handle {
-        Handle::new(self.explained.write().push(None), true, None)
+        let number = self.explained.write().push(None);
+        Handle(number << (SCORE_BITS + 1) | EXPLAINED_BIT | TO_COME)
     }
 
     /// Puts the verdict where it was [reserved](Self::reserve), if that is not over already.
@@ -189,6 +201,8 @@ mod tests {
             assert_eq!(Handle::new(u64::MAX >> 16, true, Some(score)).score(), Some(score));
         }
         assert_eq!(Handle::new(1, false, None).score(), None);
+        let (least, most) = (Handle::new(1, false, None), Handle::new(1, false, Some(Score::ONE)));
+        assert!(!least.came_late() && !most.came_late());
         assert_eq!(Handle::from_column(0), None);
     }
 
@@ -211,6 +225,7 @@ mod tests {
         let verdicts = Verdicts::new(2, 2);
         let handle = verdicts.reserve();
         assert_eq!((handle.score(), verdicts.get(handle)), (None, None));
+        assert!(handle.came_late());
         verdicts.settle(handle, judged(3, None));
         assert_eq!(verdicts.get(handle).map(|judged| judged.seen), Some(3));
         verdicts.insert(judged(4, Some("new")));

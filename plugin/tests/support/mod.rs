@@ -17,6 +17,8 @@ mod threads;
 use std::ffi::{CStr, CString, c_char};
 use std::path::Path;
 use std::sync::LazyLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use falco_plugin::api::plugin_api;
 use falco_plugin_runner::{CapturingPluginRunner, Event, ExtractedField, MetricValue, PluginRunner};
@@ -37,6 +39,18 @@ pub static ANOMALY: LazyLock<plugin_api> = LazyLock::new(|| {
     api.__bindgen_anon_1.get_event_source = Some(source);
     api
 });
+
+/// Whether this is so within some seconds.
+pub fn soon(mut is_so: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    true
+}
 
 /// What is configured for nearly every test: it learns until it has seen this many executions.
 pub fn config(path: &Path, executions: u64) -> CString {
@@ -101,6 +115,12 @@ impl Host {
             MetricValue::U64(value) => value,
             other => panic!("{name} is {other:?}"),
         }
+    }
+
+    /// The names of all metrics.
+    pub fn metrics(&mut self) -> Vec<String> {
+        let metrics = self.runner().get_metrics();
+        metrics.into_iter().map(|metric| metric.name.trim_start_matches("anomaly.").to_owned()).collect()
     }
 
     /// Lets an execution happen and gives its score.
