@@ -222,7 +222,7 @@ impl Core {
             .learning_workloads
             .set(status.iter().filter(|workload| workload.learning.is_some()).count() as u64);
         metrics.unsaved_rows.set(engine.unsaved_rows() as u64);
-        metrics.memory_bytes.set(rows as u64 * ROW_BYTES);
+        metrics.memory_byte_count.set(rows as u64 * ROW_BYTES);
         engine.notices().iter().for_each(|notice| say::warn(notice));
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Falco asks on its web server's thread while events are parsed on another, so everything here is an atomic, and what
 //! would take a lock is copied into one by the feed's thread.
+//!
+//! Falco takes words such as `_bytes` and `_ns` out of names, wherever they stand, to put a unit of its own to the end,
+//! which for a plugin's is always `_total`. So units are spelled in other ways here.
 
 mod histogram;
 
@@ -52,7 +55,7 @@ numbers! {
     waiting_for_image: NonMonotonic,
     /// Threads of which Falco's table knows nothing.
     missing_threads: Monotonic,
-    /// Events injected where Falco has no driver.
+    /// Events injected: where Falco has no driver, and of verdicts that came late.
     injected: Monotonic,
     /// Events that Falco did not take.
     lost_injected: Monotonic,
@@ -65,7 +68,7 @@ numbers! {
     /// Rows that are not on the disk yet.
     unsaved_rows: NonMonotonic,
     /// What the baselines take, estimated from their rows, in bytes.
-    memory_bytes: NonMonotonic,
+    memory_byte_count: NonMonotonic,
 }
 
 /// A number that one thread changes and others read.
@@ -119,9 +122,9 @@ pub(crate) fn all(own: &Metrics, feeds: &Counters, engine: &CounterValues, panic
         count(c"saved_rows", rows_saved),
     ]);
     for (share, parse, extract) in [
-        (0.5, c"parse_ns_p50", c"extract_ns_p50"),
-        (0.9, c"parse_ns_p90", c"extract_ns_p90"),
-        (0.99, c"parse_ns_p99", c"extract_ns_p99"),
+        (0.5, c"parse_nanoseconds_p50", c"extract_nanoseconds_p50"),
+        (0.9, c"parse_nanoseconds_p90", c"extract_nanoseconds_p90"),
+        (0.99, c"parse_nanoseconds_p99", c"extract_nanoseconds_p99"),
     ] {
         all.push(metric(parse, MetricType::NonMonotonic, own.parse.quantile(share)));
         all.push(metric(extract, MetricType::NonMonotonic, own.extract.quantile(share)));

@@ -26,14 +26,14 @@ fn what_happens_is_counted() {
         assert_eq!(host.metric(name), value, "{name}");
     }
     assert!(host.metric("scored") >= 1 && host.metric("learned") >= 1);
-    let [median, most] = ["parse_ns_p50", "parse_ns_p99"].map(|name| host.metric(name));
+    let [median, most] = ["parse_nanoseconds_p50", "parse_nanoseconds_p99"].map(|name| host.metric(name));
     assert!(0 < median && median <= most, "{median} {most}");
     // Fields are timed one in many.
     let event = host.event(exec(201, 1, "/usr/sbin/nginx -g daemon").event());
     for _ in 0..200 {
         host.field(&event, "anomaly.score");
     }
-    assert!(host.metric("extract_ns_p99") > 0);
+    assert!(host.metric("extract_nanoseconds_p99") > 0);
 }
 
 #[test]
@@ -50,5 +50,19 @@ fn gauges_follow_on_the_feeds_thread() {
     }
     assert_eq!(host.metric("workloads"), 1);
     assert_eq!(host.metric("learning_workloads"), 1);
-    assert!(host.metric("memory_bytes") >= 30_000);
+    assert!(host.metric("memory_byte_count") >= 30_000);
+}
+
+/// What libs 0.25 takes out of a name wherever it stands, before it puts a unit of its own to the end.
+const TAKEN_OUT: &[&str] =
+    &["_kb", "_bytes", "_mb", "_perc", "_percentage", "_ratio", "_ns", "_ts", "_sec", "_total"];
+
+#[test]
+fn falco_takes_nothing_out_of_a_name() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let names = Host::new(&config(directory.path(), 20)).metrics();
+    assert!(names.len() > 40, "{names:?}");
+    for name in names {
+        assert!(!TAKEN_OUT.iter().any(|unit| name.contains(unit)), "{name}");
+    }
 }
