@@ -5,7 +5,7 @@
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 use std::{env, fs, io, thread};
@@ -52,7 +52,8 @@ pub struct Replayed {
     pub rows: Vec<Row>,
     /// What the host and the plugin wrote to standard error.
     pub log: String,
-    /// The largest resident set that was seen, in KiB.
+    /// The most memory of its own that it was seen to have, in KiB: without the pages of files, such as the library's,
+    /// which come and go as the system likes.
     pub peak_kib: u64,
 }
 
@@ -179,14 +180,7 @@ impl Replay {
         let mut stderr = child.stderr.take().expect("piped above");
         let errors = thread::spawn(move || read_all(&mut stderr));
         let output = thread::spawn(move || read_all(&mut stdout));
-        let mut peak_kib = 0;
-        let status = loop {
-            peak_kib = peak_kib.max(resident_kib(child.id()));
-            if let Some(status) = child.try_wait().map_err(start)? {
-                break status;
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
+        let (status, peak_kib) = watch(&mut child).map_err(start)?;
         let log = errors.join().expect("reading does not panic");
         let output = output.join().expect("reading does not panic");
         if !status.success() {
@@ -201,7 +195,7 @@ fn row(line: &str) -> Result<Row, ReplayError> {
     serde_json::from_str(line).map_err(|_| ReplayError::Output(line.to_owned()))
 }
 
-fn refused(status: std::process::ExitStatus, log: &str) -> ReplayError {
+fn refused(status: ExitStatus, log: &str) -> ReplayError {
     ReplayError::Refused { status: status.to_string(), message: log.trim().to_owned() }
 }
 
@@ -212,10 +206,22 @@ fn read_all(source: &mut impl Read) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The peak so far, from /proc; 0 once the process is gone.
-fn resident_kib(pid: u32) -> u64 {
+/// Waits for the end of a process, and tells the most memory of its own that it was seen to have, in KiB.
+fn watch(child: &mut Child) -> io::Result<(ExitStatus, u64)> {
+    let mut peak_kib = 0;
+    loop {
+        peak_kib = peak_kib.max(anonymous_kib(child.id()));
+        if let Some(status) = child.try_wait()? {
+            return Ok((status, peak_kib));
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// What it has now, from /proc; 0 once the process is gone.
+fn anonymous_kib(pid: u32) -> u64 {
     let Ok(status) = fs::read_to_string(format!("/proc/{pid}/status")) else { return 0 };
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     line.and_then(|value| value.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0)
 }
 
@@ -227,4 +233,23 @@ pub fn repository() -> PathBuf {
 /// Whether this run may skip nothing that can be had.
 pub fn in_ci() -> bool {
     env::var_os("CI").is_some_and(|value| value == "true" || value == "1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn peak_of(script: &str) -> u64 {
+        let mut child = Command::new("/bin/sh").args(["-c", script]).spawn().expect("there is a shell");
+        let (status, peak_kib) = watch(&mut child).expect("it is ours");
+        assert!(status.success());
+        peak_kib
+    }
+
+    #[test]
+    fn growth_is_seen_and_a_files_pages_are_none() {
+        let small = peak_of("sleep 0.1");
+        let grown = peak_of("x=$(head -c 24000000 /dev/zero | tr '\\0' x); sleep 0.1");
+        assert!(grown > small + 20_000, "{small} {grown} KiB");
+    }
 }
