@@ -1,9 +1,12 @@
 //! One workload: its rows, its learning, and the way of an execution through them.
 
+mod learn;
+mod save;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anomaly_vectorizer::{Context, Embedder, Embedding, Execution, Seen, Vector};
+use anomaly_vectorizer::{Embedder, Embedding, Seen};
 
 use crate::calibration::{Calibration, OWN_FROM};
 use crate::counters::Counters;
@@ -11,18 +14,18 @@ use crate::distance::{self, Query};
 use crate::engine::Method;
 use crate::explain::explain;
 use crate::features::{self, Packed};
-use crate::history::{Group, OwnDays, Today, days_to_promote};
+use crate::history::{Group, OwnDays, Today};
 use crate::index::{Index, Scratch};
 use crate::learning;
 use crate::retention::{Fate, fate_of};
-use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
-use crate::rows::{Row, Rows, Unsaved, from_stored, to_stored};
+use crate::row::{Day, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
+use crate::rows::{Rows, Unsaved, from_stored};
 use crate::score::{Level, Score};
 use crate::settings::{Settings, Threshold};
 use crate::verdict::{Progress, Sighting, Standing, Teach, Verdict, WorkloadStatus};
 
-/// Programs of the never-learn list that are named in the status.
-const MAX_WARNINGS: usize = 8;
+use self::learn::never_learn;
+use self::save::UnsavedRows;
 
 /// What every workload of an engine shares.
 pub(crate) struct Shared {
@@ -52,27 +55,6 @@ pub(crate) struct Workload {
     warnings: Vec<String>,
     pub(crate) unsaved: UnsavedRows,
     scratch: WorkSpace,
-}
-
-/// Rows that the store does not have yet, by number, and keys that it still has.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct UnsavedRows {
-    rows: Vec<u32>,
-    counts: Vec<u32>,
-    pub(crate) deleted: Vec<u128>,
-    record: bool,
-    /// The record alone is reason enough to write at once.
-    pub(crate) urgent: bool,
-    /// Decisions that are noted in the record as soon as every row that follows them goes with it.
-    pub(crate) applied: Vec<(u128, String)>,
-}
-
-/// What the store has to write for one workload.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    pub(crate) record: WorkloadRecord,
-    pub(crate) rows: Vec<StoredRow>,
-    pub(crate) deleted: Vec<u128>,
 }
 
 /// Buffers that live as long as the workload, so that an execution allocates nothing that stays.
@@ -298,223 +280,6 @@ impl Workload {
         Found { distance, nearest }
     }
 
-    /// While it learns, a workload learns everything but what is on the never-learn list.
-    ///
-    /// Rows of the warm-up have distance 0, so that the order in which executions came changes nothing.
-    fn learn_in_warm_up(&mut self, sighting: &Sighting<'_>, shared: &Shared, scratch: &WorkSpace) {
-        let never = never_learn(sighting.execution, &shared.settings);
-        if never {
-            self.warn(&sighting.execution.name);
-        }
-        let key = scratch.embedding.key;
-        match self.rows.find(key).and_then(|number| Some((number, self.rows.get(number)?.state))) {
-            Some((number, RowState::Active | RowState::Held | RowState::Denied)) => {
-                let row = self.rows.get_mut(number).expect("it was found");
-                row.run(sighting.time, sighting.day);
-                if row.state == RowState::Active {
-                    row.seen.insert(&sighting.context);
-                    self.seen.insert(&sighting.context);
-                }
-                self.mark(number, Unsaved::Row);
-            }
-            Some((_, RowState::Forgotten)) | None => {
-                let state = if never { RowState::Held } else { RowState::Active };
-                let distance = if never { 1.0 } else { 0.0 };
-                self.add(key, state, distance, sighting, shared, scratch);
-            }
-        }
-    }
-
-    /// Remembers that the warm-up saw something of the never-learn list.
-    fn warn(&mut self, name: &str) {
-        if self.warnings.len() < MAX_WARNINGS && !self.warnings.iter().any(|warning| warning == name) {
-            self.warnings.push(name.to_owned());
-        }
-    }
-
-    /// Learns a scored execution: near ones at once, far ones after they recurred on enough days.
-    fn learn(
-        &mut self,
-        key: u128,
-        distance: f64,
-        sighting: &Sighting<'_>,
-        shared: &Shared,
-        scratch: &WorkSpace,
-    ) -> Standing {
-        let Sighting { execution, context, time, day, .. } = *sighting;
-        let settings = &shared.settings;
-        let exact = scratch.embedding.key;
-        let never = never_learn(execution, settings);
-        // A person announced news: it is learned as in the warm-up, and is no sign of how much of it there is.
-        let open = self.record.window.is_some_and(|(from, until)| (from..=until).contains(&time));
-        let near = (distance < settings.learn_below || open) && !never;
-        let distance = if open { 0.0 } else { distance };
-        let state = self.rows.find(key).and_then(|number| self.rows.get(number)).map(|row| row.state);
-        if key != exact && near && state != Some(RowState::Denied) {
-            // Known but for its surroundings, and those are not far: the row takes them on.
-            let number = self.rows.find(exact).expect("the caller found it");
-            self.rows.get_mut(number).expect("it was found").run(time, day);
-            self.take_on(number, &context);
-            return Standing::Learned;
-        }
-        let Some(number) = self.rows.find(key) else {
-            let state = if near { RowState::Active } else { RowState::Held };
-            return match self.add(key, state, distance as f32, sighting, shared, scratch) {
-                Some(RowState::Active) => Standing::Learned,
-                Some(_) => Standing::Held,
-                None => Standing::Unlearned,
-            };
-        };
-        let row = self.rows.get_mut(number).expect("it was found");
-        row.run(time, day);
-        row.seen.insert(&context);
-        let recurred = days_to_promote(row.distance).is_some_and(|days| row.days.len() >= days);
-        match row.state {
-            RowState::Denied => {
-                self.mark(number, Unsaved::Row);
-                Standing::Denied
-            }
-            RowState::Held | RowState::Forgotten if (near || recurred) && !never => {
-                self.promote(number, exact, distance as f32, shared);
-                Standing::Learned
-            }
-            _ => {
-                self.rows.set_state(number, RowState::Held);
-                self.mark(number, Unsaved::Row);
-                Standing::Held
-            }
-        }
-    }
-
-    /// Makes a held, denied or forgotten row active.
-    pub(crate) fn promote(&mut self, number: u32, exact: u128, distance: f32, shared: &Shared) {
-        let Some(row) = self.rows.get_mut(number) else { return };
-        if row.key != exact {
-            // It was held for its surroundings alone: the row of the execution itself takes them on.
-            let (held, seen) = (row.key, row.seen);
-            if let Some(original) = self.rows.find(exact) {
-                self.rows.remove(number);
-                self.unsaved.deleted.push(held);
-                if let Some(row) = self.rows.get_mut(original) {
-                    row.seen.extend(seen);
-                    self.seen.extend(seen);
-                }
-                self.mark(original, Unsaved::Row);
-            }
-            return;
-        }
-        row.distance = row.distance.max(distance);
-        self.rows.set_state(number, RowState::Active);
-        self.activate(number, shared);
-        self.mark(number, Unsaved::Row);
-        self.calibrate(shared);
-    }
-
-    fn calibrate(&mut self, shared: &Shared) {
-        self.calibration = self.own.calibration(shared.method.prior, self.record.first_day, self.today.day);
-    }
-
-    /// Computes anew what active rows add up to, after some were taken out by hand.
-    pub(crate) fn add_up(&mut self, shared: &Shared) {
-        self.seen = Seen::default();
-        self.own = OwnDays::default();
-        for number in 0..self.rows.end() {
-            let Some(row) = self.rows.get(number).filter(|row| row.state == RowState::Active) else {
-                continue;
-            };
-            self.seen.extend(row.seen);
-            self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
-        }
-        self.calibrate(shared);
-    }
-
-    /// An active row is seen in a context it was never seen in.
-    fn take_on(&mut self, number: u32, context: &Context) {
-        if let Some(row) = self.rows.get_mut(number) {
-            row.seen.insert(context);
-        }
-        self.seen.insert(context);
-        self.mark(number, Unsaved::Row);
-    }
-
-    /// Adds a row in this state. `None` where there is no room, which is counted.
-    fn add(
-        &mut self,
-        key: u128,
-        state: RowState,
-        distance: f32,
-        sighting: &Sighting<'_>,
-        shared: &Shared,
-        scratch: &WorkSpace,
-    ) -> Option<RowState> {
-        let Sighting { execution, context, time, day, .. } = *sighting;
-        let settings = &shared.settings;
-        let room = match state {
-            RowState::Active => self.rows.count(RowState::Active) < settings.max_rows,
-            _ => self.rows.count(RowState::Held) + self.rows.count(RowState::Denied) < settings.max_held,
-        };
-        if !room {
-            shared.counters.no_room();
-            return None;
-        }
-        let mut row = Row {
-            key,
-            execution: execution.clone(),
-            features: scratch.packed.as_slice().into(),
-            weight: features::total(&scratch.packed),
-            seen: context.into(),
-            count: 0,
-            first_seen: time,
-            last_seen: time,
-            first_day: day,
-            days: DaySet::default(),
-            distance,
-            state,
-            unsaved: Unsaved::Nothing,
-            runs_today: 0,
-        };
-        row.run(time, day);
-        let number = self.rows.insert(row);
-        if state == RowState::Active {
-            self.index.insert(number, &scratch.embedding.vector);
-            self.activate_features(number);
-        }
-        self.mark(number, Unsaved::Row);
-        Some(state)
-    }
-
-    /// Puts an active row, whose vector is not at hand, into the index.
-    fn activate(&mut self, number: u32, shared: &Shared) {
-        let Some(row) = self.rows.get(number) else { return };
-        shared.embedder.embed(&row.execution, &mut self.scratch.embedding);
-        let vector: Vector = self.scratch.embedding.vector;
-        self.index.insert(number, &vector);
-        self.activate_features(number);
-    }
-
-    fn activate_features(&mut self, number: u32) {
-        let Some(row) = self.rows.get(number) else { return };
-        for &feature in &row.features {
-            *self.known.entry(feature).or_default() += 1;
-        }
-        self.seen.extend(row.seen);
-        self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
-    }
-
-    /// Takes a row out of the neighbours.
-    pub(crate) fn deactivate(&mut self, number: u32) {
-        self.index.remove(number);
-        let Some(row) = self.rows.get(number) else { return };
-        for feature in &row.features {
-            if let Some(count) = self.known.get_mut(feature) {
-                *count -= 1;
-                if *count == 0 {
-                    self.known.remove(feature);
-                }
-            }
-        }
-    }
-
     /// After a restart, what was held today has alerted today.
     fn resume_today(&mut self, key: u128, alerted_from: Score) {
         let Some(row) = self.rows.find(key).and_then(|number| self.rows.get(number)) else { return };
@@ -607,75 +372,6 @@ impl Workload {
         (end < self.rows.end()).then_some(end)
     }
 
-    pub(crate) fn mark(&mut self, number: u32, unsaved: Unsaved) {
-        let Some(row) = self.rows.get_mut(number) else { return };
-        if unsaved > row.unsaved {
-            row.unsaved = unsaved;
-            match unsaved {
-                Unsaved::Row => self.unsaved.rows.push(number),
-                Unsaved::Counts => self.unsaved.counts.push(number),
-                Unsaved::Nothing => {}
-            }
-        }
-    }
-
-    /// Takes at most `most` rows that the store does not have yet; counts only where `with_counts`. `None` when there
-    /// is nothing to write.
-    pub(crate) fn take_unsaved(
-        &mut self,
-        most: usize,
-        with_counts: bool,
-        embedder: &dyn Embedder,
-    ) -> Option<Batch> {
-        let UnsavedRows { rows, counts, deleted, record, urgent, applied } = &mut self.unsaved;
-        let mut numbers = rows.split_off(rows.len().saturating_sub(most));
-        if with_counts {
-            numbers.append(&mut counts.split_off(counts.len().saturating_sub(most - numbers.len())));
-        }
-        let mut gone = deleted.split_off(deleted.len().saturating_sub(most));
-        let record_alone = (with_counts && *record) || *urgent;
-        if numbers.is_empty() && gone.is_empty() && !record_alone {
-            return None;
-        }
-        // What is there again is replaced and not deleted.
-        gone.retain(|key| self.rows.find(*key).is_none());
-        if rows.is_empty() && deleted.is_empty() {
-            // Every row that follows these decisions is in this batch or was in one before.
-            self.record.applied.append(applied);
-            *urgent = false;
-        }
-        *record = false;
-        let mut batch = Batch { record: self.record.clone(), rows: Vec::new(), deleted: gone };
-        for number in numbers {
-            let Some(row) = self.rows.get_mut(number) else { continue };
-            // A number may be listed for its counts and for itself: once is enough.
-            if std::mem::replace(&mut row.unsaved, Unsaved::Nothing) != Unsaved::Nothing {
-                batch.rows.push(to_stored(row, embedder, &mut self.scratch.embedding));
-            }
-        }
-        Some(batch)
-    }
-
-    /// Gives back what could not be written.
-    pub(crate) fn put_back(&mut self, batch: &Batch) {
-        for row in &batch.rows {
-            if let Some(number) = self.rows.find(row.key) {
-                self.mark(number, Unsaved::Row);
-            }
-        }
-        self.unsaved.deleted.extend(&batch.deleted);
-        self.unsaved.record = true;
-        if !self.record.applied.is_empty() {
-            self.unsaved.applied.append(&mut self.record.applied);
-            self.unsaved.urgent = true;
-        }
-    }
-
-    /// How many rows the store does not have yet.
-    pub(crate) fn unsaved_len(&self) -> usize {
-        self.unsaved.rows.len() + self.unsaved.counts.len() + self.unsaved.deleted.len()
-    }
-
     /// The last day that was seen.
     pub(crate) fn last_day(&self) -> Day {
         self.today.day
@@ -709,10 +405,4 @@ pub(crate) fn level(score: Score, settings: &Settings) -> Level {
     } else {
         Level::Normal
     }
-}
-
-/// Whether a program is on the never-learn list, by its name or by that of its file.
-fn never_learn(execution: &Execution, settings: &Settings) -> bool {
-    let file = execution.arguments.iter().next().map_or("", |path| path.rsplit('/').next().unwrap_or(path));
-    settings.never_learn.iter().any(|never| *never == execution.name || *never == file)
 }

@@ -1,0 +1,101 @@
+//! What the store does not have yet.
+//!
+//! Rows wait in their workload, by number, until the store's thread takes them; what could not be written is given back.
+
+use anomaly_vectorizer::Embedder;
+
+use super::Workload;
+use crate::row::{StoredRow, WorkloadRecord};
+use crate::rows::{Unsaved, to_stored};
+
+/// Rows that the store does not have yet, by number, and keys that it still has.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct UnsavedRows {
+    rows: Vec<u32>,
+    counts: Vec<u32>,
+    pub(crate) deleted: Vec<u128>,
+    pub(super) record: bool,
+    /// The record alone is reason enough to write at once.
+    pub(crate) urgent: bool,
+    /// Decisions that are noted in the record as soon as every row that follows them goes with it.
+    pub(crate) applied: Vec<(u128, String)>,
+}
+
+/// What the store has to write for one workload.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    pub(crate) record: WorkloadRecord,
+    pub(crate) rows: Vec<StoredRow>,
+    pub(crate) deleted: Vec<u128>,
+}
+
+impl Workload {
+    pub(crate) fn mark(&mut self, number: u32, unsaved: Unsaved) {
+        let Some(row) = self.rows.get_mut(number) else { return };
+        if unsaved > row.unsaved {
+            row.unsaved = unsaved;
+            match unsaved {
+                Unsaved::Row => self.unsaved.rows.push(number),
+                Unsaved::Counts => self.unsaved.counts.push(number),
+                Unsaved::Nothing => {}
+            }
+        }
+    }
+
+    /// Takes at most `most` rows that the store does not have yet; counts only where `with_counts`. `None` when there
+    /// is nothing to write.
+    pub(crate) fn take_unsaved(
+        &mut self,
+        most: usize,
+        with_counts: bool,
+        embedder: &dyn Embedder,
+    ) -> Option<Batch> {
+        let UnsavedRows { rows, counts, deleted, record, urgent, applied } = &mut self.unsaved;
+        let mut numbers = rows.split_off(rows.len().saturating_sub(most));
+        if with_counts {
+            numbers.append(&mut counts.split_off(counts.len().saturating_sub(most - numbers.len())));
+        }
+        let mut gone = deleted.split_off(deleted.len().saturating_sub(most));
+        let record_alone = (with_counts && *record) || *urgent;
+        if numbers.is_empty() && gone.is_empty() && !record_alone {
+            return None;
+        }
+        // What is there again is replaced and not deleted.
+        gone.retain(|key| self.rows.find(*key).is_none());
+        if rows.is_empty() && deleted.is_empty() {
+            // Every row that follows these decisions is in this batch or was in one before.
+            self.record.applied.append(applied);
+            *urgent = false;
+        }
+        *record = false;
+        let mut batch = Batch { record: self.record.clone(), rows: Vec::new(), deleted: gone };
+        for number in numbers {
+            let Some(row) = self.rows.get_mut(number) else { continue };
+            // A number may be listed for its counts and for itself: once is enough.
+            if std::mem::replace(&mut row.unsaved, Unsaved::Nothing) != Unsaved::Nothing {
+                batch.rows.push(to_stored(row, embedder, &mut self.scratch.embedding));
+            }
+        }
+        Some(batch)
+    }
+
+    /// Gives back what could not be written.
+    pub(crate) fn put_back(&mut self, batch: &Batch) {
+        for row in &batch.rows {
+            if let Some(number) = self.rows.find(row.key) {
+                self.mark(number, Unsaved::Row);
+            }
+        }
+        self.unsaved.deleted.extend(&batch.deleted);
+        self.unsaved.record = true;
+        if !self.record.applied.is_empty() {
+            self.unsaved.applied.append(&mut self.record.applied);
+            self.unsaved.urgent = true;
+        }
+    }
+
+    /// How many rows the store does not have yet.
+    pub(crate) fn unsaved_len(&self) -> usize {
+        self.unsaved.rows.len() + self.unsaved.counts.len() + self.unsaved.deleted.len()
+    }
+}
