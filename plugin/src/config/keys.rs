@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Score,
     /// The same, or `auto`.
     Threshold,
+    /// A list of `PATTERN=THRESHOLD`.
+    Thresholds,
     /// A whole number.
     Count,
     /// A duration.
@@ -63,6 +65,10 @@ pub(super) const KEYS: &[Key] = &[
         description: "From which score an execution is novel. `auto` is 0.85 on a quiet day and rises while a flood \
                       of novelty spends the day's budget.",
         example: "0.9" },
+    Key { name: "thresholds", kind: Kind::Thresholds, title: "Thresholds of some workloads",
+        description: "The threshold of workloads whose name a pattern matches (* and ?), each as PATTERN=THRESHOLD; of \
+                      several the closest counts.",
+        example: "[\"ci*=0.95\"]" },
     Key { name: "warn", kind: Kind::Score, title: "Warning",
         description: "From which score the level is `warn`.",
         example: "0.8" },
@@ -82,6 +88,7 @@ impl Key {
             Kind::Text | Kind::Duration => json!({ "type": "string" }),
             Kind::Word(words) => json!({ "type": "string", "enum": words }),
             Kind::Score | Kind::Threshold => json!({ "type": ["number", "string"] }),
+            Kind::Thresholds => json!({ "type": "array", "items": { "type": "string" } }),
             Kind::Count => json!({ "type": "integer", "minimum": 0 }),
         };
         schema["title"] = json!(title);
@@ -94,7 +101,9 @@ impl Key {
     /// A value as people write it, in the key's own type.
     fn value(&self, text: &str) -> Value {
         match self.kind {
-            Kind::Score | Kind::Count => serde_json::from_str(text).unwrap_or_else(|_| json!(text)),
+            Kind::Score | Kind::Thresholds | Kind::Count => {
+                serde_json::from_str(text).unwrap_or_else(|_| json!(text))
+            }
             Kind::Text | Kind::Word(_) | Kind::Threshold | Kind::Duration => json!(text),
         }
     }

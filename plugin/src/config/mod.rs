@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::env;
 use std::path::PathBuf;
 
-use anomaly_baseline::{Score, Settings};
+use anomaly_baseline::{Pattern, Score, Settings, Threshold};
 use anomaly_capture::FeedChoice;
 use anomaly_capture::workload::Template;
 use falco_plugin::schemars::{JsonSchema, Schema, SchemaGenerator};
@@ -119,6 +119,10 @@ impl Config {
                     .and_then(|text| text.parse().ok())
                     .ok_or("`auto` or a number from 0 to 1 with at most four digits")?;
             }
+            "thresholds" => {
+                let rules = value.as_array().map(|rules| rules.iter().map(rule).collect());
+                settings.thresholds = rules.flatten().ok_or("a list of PATTERN=THRESHOLD")?;
+            }
             "warn" => settings.warn = score(value).ok_or(A_SCORE)?,
             "critical" => settings.critical = score(value).ok_or(A_SCORE)?,
             "retention_days" => {
@@ -143,6 +147,7 @@ impl Config {
             "learn_executions" => settings.learn_executions.to_string(),
             "learn_for" => format!("{}s", settings.learn_for.as_secs()),
             "threshold" => settings.threshold.to_string(),
+            "thresholds" => "[]".to_owned(),
             "warn" => settings.warn.value().to_string(),
             "critical" => settings.critical.value().to_string(),
             "retention_days" => settings.retention_days.to_string(),
@@ -206,6 +211,12 @@ fn number_or_text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         _ => None,
     }
+}
+
+fn rule(value: &Value) -> Option<(Pattern, Threshold)> {
+    // The last one: a workload's name may have any character in it.
+    let (pattern, threshold) = value.as_str()?.rsplit_once('=')?;
+    Some((pattern.parse().ok()?, threshold.parse().ok()?))
 }
 
 fn score(value: &Value) -> Option<Score> {

@@ -19,7 +19,7 @@ fn every_key_changes_what_it_says() {
     let config = read(json!({
         "path": "/data", "org": "shop", "workload": "{unit}", "feed": "falco", "learn_below": 0.3,
         "learn_executions": 7, "learn_for": "2h", "threshold": "0.9", "warn": 0.8, "critical": "0.97",
-        "retention_days": 30,
+        "retention_days": 30, "thresholds": ["ci*=0.95", "a=b=auto"],
     }));
     let score = |text: &str| text.parse::<Score>().expect("a score");
     let expected = Config {
@@ -32,6 +32,10 @@ fn every_key_changes_what_it_says() {
             learn_executions: 7,
             learn_for: Duration::from_secs(7_200),
             threshold: Threshold::Fixed(score("0.9")),
+            thresholds: vec![
+                ("ci*".parse().expect("a pattern"), Threshold::Fixed(score("0.95"))),
+                ("a=b".parse().expect("a pattern"), Threshold::Auto),
+            ],
             warn: score("0.8"),
             critical: score("0.97"),
             retention_days: 30,
@@ -73,6 +77,12 @@ fn what_is_refused_says_what_is_meant() {
         (json!({ "path": "" }), "path is \"\", which is not a directory"),
         (json!({ "retention_days": 0 }), "retention_days is 0, which is not a number of days"),
         (json!({ "warn": 0.99 }), "warn is 0.9900, which is not at most `critical`, 0.9500"),
+        (
+            json!({ "thresholds": ["ci*"] }),
+            "thresholds is [\"ci*\"], which is not a list of PATTERN=THRESHOLD",
+        ),
+        (json!({ "thresholds": ["ci*=85"] }), "write for example [\"ci*=0.95\"]"),
+        (json!({ "thresholds": "ci*=0.95" }), "which is not a list"),
         (json!([]), "invalid type: sequence"),
     ] {
         let error = read(config.clone()).expect_err(message);
