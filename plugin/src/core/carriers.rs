@@ -3,8 +3,8 @@
 //! A reload makes a new table, in which no process carries anything, and ends the old one before it can be read once
 //! more. And where Falco's events do not tell of executions there is no other place to find a verdict by.
 
-use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 
 use anomaly_capture::{Alive, Observation};
@@ -91,9 +91,24 @@ impl Carriers {
         self.by_pid.get(&pid).map(|carrier| carrier.handle)
     }
 
-    /// What this process carries, if it is the one that was noted and has executed nothing since. `executable` is its
-    /// path as the thread table has it, and `now` the time in microseconds since the Unix epoch.
-    pub(super) fn recognise(&self, pid: u32, alive: &Alive, executable: &[u8], now: i64) -> Option<Handle> {
+    /// Forgets the processes that are not known again, and tells the others. `executable` gives a process's path as the
+    /// thread table has it, and `now` is the time in microseconds since the Unix epoch.
+    pub(super) fn recall<'a>(
+        &mut self,
+        mut alive: impl FnMut(u32) -> Option<Alive>,
+        executable: impl Fn(u32) -> &'a [u8],
+        now: i64,
+    ) -> Vec<(u32, Handle)> {
+        let pids: Vec<u32> = self.by_pid.keys().copied().collect();
+        let known = |pid: u32| Some((pid, self.recognise(pid, &alive(pid)?, executable(pid), now)?));
+        let known: Vec<_> = pids.into_iter().filter_map(known).collect();
+        let kept: HashSet<u32> = known.iter().map(|(pid, _)| *pid).collect();
+        self.by_pid.retain(|pid, _| kept.contains(pid));
+        known
+    }
+
+    /// What this process carries, if it is the one that was noted and has executed nothing since.
+    fn recognise(&self, pid: u32, alive: &Alive, executable: &[u8], now: i64) -> Option<Handle> {
         let Carrier { handle, mark, .. } = self.by_pid.get(&pid)?;
         let started = now.saturating_sub_unsigned(alive.age());
         let same = match *mark {

@@ -22,7 +22,7 @@ impl Core {
     /// The verdicts of those of the running processes that are known again, and of what these forked and what has
     /// executed nothing since, by process id.
     pub(crate) fn recall(&self, running: impl FnOnce() -> Vec<Main>) -> Vec<(i64, Handle)> {
-        let carriers = self.carriers.lock();
+        let mut carriers = self.carriers.lock();
         if carriers.is_empty() {
             return Vec::new();
         }
@@ -34,18 +34,13 @@ impl Core {
                 return Vec::new();
             }
         };
-        let now = wall_clock();
-        let mut found: HashMap<i64, Handle> = HashMap::new();
-        for process in &running {
-            let known = u32::try_from(process.pid).ok().filter(|&pid| carriers.get(pid).is_some());
-            if let Some(pid) = known
-                && let Some(process_now) = alive(pid)
-                && let Some(handle) = carriers.recognise(pid, &process_now, &process.executable, now)
-            {
-                found.insert(process.pid, handle);
-            }
-        }
+        let executables: HashMap<i64, &[u8]> =
+            running.iter().map(|process| (process.pid, &*process.executable)).collect();
+        let executable = |pid: u32| executables.get(&i64::from(pid)).copied().unwrap_or_default();
+        let known = carriers.recall(&mut alive, executable, wall_clock());
         drop(carriers);
+        let mut found: HashMap<i64, Handle> =
+            known.into_iter().map(|(pid, handle)| (i64::from(pid), handle)).collect();
         let mut children: HashMap<i64, Vec<i64>> = HashMap::new();
         for process in &running {
             children.entry(process.ppid).or_default().push(process.pid);
