@@ -30,17 +30,23 @@ fn bustle(capture: &mut Capture, events: u64) -> io::Result<()> {
 #[test]
 fn memory_follows_variety_and_not_the_number_of_events() {
     let mut peaks = Vec::new();
-    for events in [20_000, 100_000] {
+    // The verdicts that are kept for later events have an upper bound, which the first of these has reached: 16,384 of
+    // repeats, at six events each.
+    for events in [110_000, 210_000] {
         let Some(scenario) = Scenario::after_learning(|capture| bustle(capture, events)) else { return };
         let replayed = scenario
             .replay()
             .filter("evt.type = execve and anomaly.score >= 0.85")
             .fields(&["evt.num"])
             .expect("a replay");
-        eprintln!("{events} events: {} novel, peak {} KiB", replayed.rows.len(), replayed.peak_kib);
+        eprintln!(
+            "{events} events: {} novel, peak {} KiB of its own",
+            replayed.rows.len(),
+            replayed.peak_kib
+        );
         assert!(!replayed.rows.is_empty());
         peaks.push(replayed.peak_kib);
     }
-    // What is kept of each execution for later events has an upper bound, which is not reached yet.
-    assert!(peaks[1] < peaks[0] + 16 * 1024, "{peaks:?} KiB");
+    // Forty bytes for each event more would be too many.
+    assert!(peaks[1] < peaks[0] + 4 * 1024, "{peaks:?} KiB");
 }
