@@ -8,7 +8,9 @@
 //! ```
 //!
 //! `u` is the share of W(q) in features that no active row has. Context enters the comparison with each row as features
-//! of its own, where both sides know it.
+//! of its own, where both sides know it. Among the many features of a long command line one that stands around it weighs
+//! little, however much it says; so there are distances that no execution is below that is for the first time in memory
+//! alone, on a connection, or added to its container ([`least`]).
 
 use anomaly_vectorizer::{Context, Seen, Vector};
 
@@ -21,6 +23,16 @@ pub(crate) const CANDIDATES: usize = 64;
 /// How the cosine and the share of unknown features are weighed.
 const COSINE: f64 = 0.7;
 const UNKNOWN: f64 = 0.3;
+
+/// The distance that an execution has at least whose gravest news in its surroundings has this weight. All of them are
+/// above what is learned at once.
+fn least(gravest: f32) -> f64 {
+    match gravest {
+        2.0.. => 0.6,
+        1.2.. => 0.5,
+        _ => 0.0,
+    }
+}
 
 /// An execution as it is compared.
 pub(crate) struct Query<'a> {
@@ -73,14 +85,17 @@ impl Measure {
     ) -> (f64, Option<u32>) {
         let best = rows
             .map(|(similarity, number, row)| match self {
-                Self::Features => (query.cosine(row), number),
-                Self::Vectors => (similarity, number),
+                Self::Features => (query.cosine(row), number, row),
+                Self::Vectors => (similarity, number, row),
             })
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-        let Some((cosine, number)) = best else { return (1.0, None) };
+        let Some((cosine, number, row)) = best else { return (1.0, None) };
         let apart = (1.0 - f64::from(cosine)).clamp(0.0, 1.0);
         let distance = match self {
-            Self::Features => COSINE * apart + UNKNOWN * query.unknown_share(seen, is_known),
+            Self::Features => {
+                let distance = COSINE * apart + UNKNOWN * query.unknown_share(seen, is_known);
+                distance.max(least(query.context.gravest_news(&row.seen)))
+            }
             Self::Vectors => (2.0 * apart).min(1.0),
         };
         (distance, Some(number))

@@ -16,4 +16,5 @@ mod recording;
 mod replay;
 mod stories;
 mod support;
+mod surroundings;
 mod terminal;

@@ -232,6 +232,15 @@ impl Context {
         })
     }
 
+    /// The greatest weight among the values that a row was never seen with; 0 where there is none.
+    pub fn gravest_news(&self, seen: &Seen) -> f32 {
+        let news = VALUES.iter().filter(|(dimension, bit, ..)| {
+            let (here, seen) = (self.0[*dimension as usize], seen.0[*dimension as usize]);
+            seen != 0 && here & bit != 0 && seen & bit == 0
+        });
+        news.map(|(_, _, weight, _)| *weight).fold(0.0, f32::max)
+    }
+
     /// The values in words, for a person to read.
     pub fn words(&self) -> impl Iterator<Item = &'static str> + use<> {
         let Self(bits) = *self;
