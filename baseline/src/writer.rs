@@ -142,19 +142,22 @@ impl State {
         if self.access == Access::Reader {
             return Ok(());
         }
+        let embedder = &*inner.shared.embedder;
         for (name, workload) in inner.workloads() {
-            loop {
-                let mut batch =
-                    match workload.lock().take_unsaved(AT_ONCE, with_counts, &*inner.shared.embedder) {
-                        Some(batch) => batch,
-                        None => break,
-                    };
+            let take = || workload.lock().take_unsaved(AT_ONCE, with_counts, embedder);
+            // What comes while this is written waits for the next time: a busy workload would be written without end.
+            let mut left = workload.lock().unsaved_len();
+            while let Some(mut batch) = take() {
                 while batch.rows.len() < BATCH
-                    && let Some(more) = workload.lock().take_unsaved(AT_ONCE, false, &*inner.shared.embedder)
+                    && let Some(more) = take()
                 {
+                    let last = more.rows.is_empty() && more.deleted.is_empty();
                     batch.rows.extend(more.rows);
                     batch.deleted.extend(more.deleted);
                     batch.record = more.record;
+                    if last {
+                        break;
+                    }
                 }
                 // A row that was deleted and came back is in both: it is deleted first.
                 let deleted: Vec<_> = batch.deleted.iter().map(|&key| (EXEC.to_owned(), key)).collect();
@@ -165,6 +168,11 @@ impl State {
                     return Err(error);
                 }
                 inner.shared.counters.rows_saved(batch.rows.len() as u64);
+                let taken = batch.rows.len() + deleted.len();
+                left = left.saturating_sub(taken);
+                if left == 0 || taken == 0 {
+                    break;
+                }
             }
         }
         self.people.settle(inner, store)

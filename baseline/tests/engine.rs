@@ -372,6 +372,8 @@ struct Memory {
     tables: Arc<Mutex<BTreeMap<String, Table>>>,
     failing: Arc<std::sync::atomic::AtomicBool>,
     reader: Arc<std::sync::atomic::AtomicBool>,
+    /// Whether saving takes longer than an execution takes to come.
+    slow: Arc<std::sync::atomic::AtomicBool>,
 }
 
 type Table = (WorkloadRecord, BTreeMap<u128, StoredRow>);
@@ -424,6 +426,9 @@ impl Store for Memory {
         rows: &[StoredRow],
     ) -> Result<(), StoreError> {
         self.fails()?;
+        if self.slow.load(std::sync::atomic::Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let mut tables = self.tables.lock();
         let table = tables.entry(workload.into()).or_default();
         table.0 = record.clone();
@@ -489,6 +494,28 @@ fn new_rows_are_with_the_store_within_a_second() {
     wait_until(|| memory.rows().len() == 1);
     assert!(seen.elapsed() < Duration::from_secs(1));
     assert_eq!(engine.unsaved_rows(), 0);
+}
+
+#[test]
+fn a_workload_that_never_rests_is_written_all_the_same() {
+    let store = Memory::default();
+    let engine = store.engine(quick());
+    store.slow.store(true, std::sync::atomic::Ordering::SeqCst);
+    let ended = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !ended.load(std::sync::atomic::Ordering::SeqCst) {
+                for line in ROUTINE {
+                    observe(&engine, line, 0, Context::default(), Teach::Policy);
+                }
+            }
+        });
+        wait_until(|| engine.status().first().is_some_and(|status| status.executions > 1_000));
+        let flushed = engine.flush(Duration::from_secs(5));
+        ended.store(true, std::sync::atomic::Ordering::SeqCst);
+        flushed.expect("what was there when it was asked is written");
+    });
+    assert!(!store.rows().is_empty());
 }
 
 #[test]
