@@ -253,7 +253,7 @@ impl Engine {
 
     /// Rows that the store does not have yet.
     pub fn unsaved_rows(&self) -> usize {
-        self.inner.workloads().iter().map(|(_, workload)| workload.lock().unsaved_len()).sum()
+        self.inner.workloads().iter().map(|(_, workload)| workload.lock().waiting(true)).sum()
     }
 
     /// What there is to say, one printable line each; each is handed out once.

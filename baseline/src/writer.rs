@@ -146,7 +146,7 @@ impl State {
         for (name, workload) in inner.workloads() {
             let take = || workload.lock().take_unsaved(AT_ONCE, with_counts, embedder);
             // What comes while this is written waits for the next time: a busy workload would be written without end.
-            let mut left = workload.lock().unsaved_len();
+            let mut left = workload.lock().waiting(with_counts);
             while let Some(mut batch) = take() {
                 while batch.rows.len() < BATCH
                     && let Some(more) = take()

@@ -86,6 +86,11 @@ fn what_is_exported_teaches_another_machine_and_comes_back_the_same() {
     };
     import(&first, &["--sha256", &digest.replace(['0', '1', '2'], "3")]).failed_with(&["SHA-256", "changed"]);
     let tried = import(&first, &["--dry-run"]).succeeded().json();
+    let foreign = folder.path("foreign");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("thesis.doc"), "years of work").unwrap();
+    let refused = run(baseline("import").arg(&first).arg("--dry-run").arg("--data").arg(&foreign));
+    refused.failed_with(&["no database of falco-anomaly's"]);
     assert!(!other.exists() && tried.iter().all(|line| line["written"] == false), "{tried:?}");
     let learned = import(&first, &["--sha256", digest]).succeeded().json();
     let added = |lines: &[Value]| lines.iter().filter_map(|line| line["added"].as_u64()).sum::<u64>();
@@ -209,4 +214,21 @@ fn the_retention_lets_go_on_demand_and_the_disk_is_freed() {
     let lines = run(baseline("compact").arg("--json").arg("--data").arg(&data)).succeeded().json();
     assert_eq!(lines.len(), 2);
     assert!(lines.iter().all(|line| line["files"].as_u64() <= line["files_before"].as_u64()), "{lines:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_an_import() {
+    let folder = Folder::new();
+    let (data, file, other) = (folder.path("data"), folder.path("a.jsonl"), folder.path("other"));
+    // Names so long that what is printed about the first ones is written before the last ones are imported.
+    let workload = |number: u32| format!("{}{number}", "w".repeat(900));
+    let lines: Vec<_> = (0..14).map(|number| line(&workload(number), "sh", &["id"]).at(1.0)).collect();
+    run(replay(&folder.recording("r.jsonl", &lines)).arg("--data").arg(&data).arg("--json")).succeeded();
+    export(&data, &file).succeeded();
+    let mut import = baseline("import");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = import.arg(&file).arg("--json").arg("--data").arg(&other).stdout(writer).status().unwrap();
+    assert!(status.success(), "{status}");
+    run(baseline("diff").args([&data, &other])).succeeded();
 }

@@ -140,11 +140,14 @@ impl Dimension {
     pub const ALL: [Self; 4] = [Self::Terminal, Self::Login, Self::Origin, Self::Sockets];
 }
 
-/// Every value a context can have: bit, dimension, weight beside features of weight 1, and words for a reason.
+/// A value's dimension, bit, weight beside features of weight 1, and words for a reason.
+type Value = (Dimension, u32, f32, &'static str);
+
+/// Every value a context can have.
 ///
 /// The bits are stored with every row: never renumber them, add at the end of a dimension.
 #[rustfmt::skip]
-const VALUES: &[(Dimension, u32, f32, &str)] = &[
+const VALUES: &[Value] = &[
     (Dimension::Terminal, 1 << 0, 0.5, "no terminal"),
     (Dimension::Terminal, 1 << 1, 0.7, "a terminal"),
     (Dimension::Login,    1 << 0, 0.5, "no login"),
@@ -226,19 +229,19 @@ impl Context {
 
     /// The values that a row was never seen with, in words.
     pub fn news(&self, seen: &Seen) -> impl Iterator<Item = &'static str> {
-        VALUES.iter().filter_map(move |(dimension, bit, _, words)| {
-            let index = *dimension as usize;
-            (seen.0[index] != 0 && self.0[index] & bit != 0 && seen.0[index] & bit == 0).then_some(*words)
-        })
+        self.new_values(seen).map(|(.., words)| *words)
     }
 
     /// The greatest weight among the values that a row was never seen with; 0 where there is none.
     pub fn gravest_news(&self, seen: &Seen) -> f32 {
-        let news = VALUES.iter().filter(|(dimension, bit, ..)| {
-            let (here, seen) = (self.0[*dimension as usize], seen.0[*dimension as usize]);
-            seen != 0 && here & bit != 0 && seen & bit == 0
-        });
-        news.map(|(_, _, weight, _)| *weight).fold(0.0, f32::max)
+        self.new_values(seen).map(|(_, _, weight, _)| *weight).fold(0.0, f32::max)
+    }
+
+    fn new_values(&self, seen: &Seen) -> impl Iterator<Item = &'static Value> {
+        VALUES.iter().filter(move |(dimension, bit, ..)| {
+            let index = *dimension as usize;
+            seen.0[index] != 0 && self.0[index] & bit != 0 && seen.0[index] & bit == 0
+        })
     }
 
     /// The values in words, for a person to read.

@@ -94,8 +94,9 @@ impl Workload {
         }
     }
 
-    /// How many rows the store does not have yet.
-    pub(crate) fn unsaved_len(&self) -> usize {
-        self.unsaved.rows.len() + self.unsaved.counts.len() + self.unsaved.deleted.len()
+    /// How many rows the store does not have as they are; those whose counts alone changed only `with_counts`.
+    pub(crate) fn waiting(&self, with_counts: bool) -> usize {
+        let UnsavedRows { rows, counts, deleted, .. } = &self.unsaved;
+        rows.len() + deleted.len() + if with_counts { counts.len() } else { 0 }
     }
 }

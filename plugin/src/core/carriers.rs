@@ -42,7 +42,7 @@ struct Carrier {
 }
 
 /// Processes and their verdicts, those heard of last, and those with a reason for longest.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Carriers {
     by_pid: HashMap<u32, Carrier>,
     capacity: usize,
@@ -91,20 +91,22 @@ impl Carriers {
         self.by_pid.get(&pid).map(|carrier| carrier.handle)
     }
 
-    /// Forgets the processes that are not known again, and tells the others. `executable` gives a process's path as the
-    /// thread table has it, and `now` is the time in microseconds since the Unix epoch.
+    /// What the processes carry that are known again. `executable` gives a process's path as the thread table has it, and
+    /// `now` is the time in microseconds since the Unix epoch.
     pub(super) fn recall<'a>(
-        &mut self,
+        &self,
         mut alive: impl FnMut(u32) -> Option<Alive>,
         executable: impl Fn(u32) -> &'a [u8],
         now: i64,
     ) -> Vec<(u32, Handle)> {
-        let pids: Vec<u32> = self.by_pid.keys().copied().collect();
-        let known = |pid: u32| Some((pid, self.recognise(pid, &alive(pid)?, executable(pid), now)?));
-        let known: Vec<_> = pids.into_iter().filter_map(known).collect();
-        let kept: HashSet<u32> = known.iter().map(|(pid, _)| *pid).collect();
-        self.by_pid.retain(|pid, _| kept.contains(pid));
-        known
+        let known = |&pid: &u32| Some((pid, self.recognise(pid, &alive(pid)?, executable(pid), now)?));
+        self.by_pid.keys().filter_map(known).collect()
+    }
+
+    /// Forgets the processes that were noted when `earlier` was copied and are not among those known again.
+    pub(super) fn forget_all_but(&mut self, known: &[(u32, Handle)], earlier: &Self) {
+        let known: HashSet<u32> = known.iter().map(|(pid, _)| *pid).collect();
+        self.by_pid.retain(|pid, carrier| carrier.number >= earlier.next || known.contains(pid));
     }
 
     /// What this process carries, if it is the one that was noted and has executed nothing since.

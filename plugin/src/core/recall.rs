@@ -22,7 +22,8 @@ impl Core {
     /// The verdicts of those of the running processes that are known again, and of what these forked and what has
     /// executed nothing since, by process id.
     pub(crate) fn recall(&self, running: impl FnOnce() -> Vec<Main>) -> Vec<(i64, Handle)> {
-        let mut carriers = self.carriers.lock();
+        // A copy, because /proc is read below, and whoever judges an execution meanwhile wants the lock.
+        let carriers = self.carriers.lock().clone();
         if carriers.is_empty() {
             return Vec::new();
         }
@@ -38,7 +39,7 @@ impl Core {
             running.iter().map(|process| (process.pid, &*process.executable)).collect();
         let executable = |pid: u32| executables.get(&i64::from(pid)).copied().unwrap_or_default();
         let known = carriers.recall(&mut alive, executable, wall_clock());
-        drop(carriers);
+        self.carriers.lock().forget_all_but(&known, &carriers);
         let mut found: HashMap<i64, Handle> =
             known.into_iter().map(|(pid, handle)| (i64::from(pid), handle)).collect();
         let mut children: HashMap<i64, Vec<i64>> = HashMap::new();

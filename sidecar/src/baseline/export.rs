@@ -8,6 +8,7 @@ use anomaly_exchange::{Portion, Writer};
 use super::arguments::Export;
 use super::database;
 use super::file::{EMBEDDER, NewFile};
+use super::output::Patient;
 use super::show::unknown;
 use crate::failure::{Failure, say};
 use crate::words::count;
@@ -21,7 +22,7 @@ struct Counted {
 
 pub(super) fn run(arguments: &Export) -> Result<ExitCode, Failure> {
     let Some(path) = &arguments.output else {
-        write(arguments, BufWriter::new(io::stdout().lock()))?;
+        write(arguments, BufWriter::new(Patient::new()))?;
         return Ok(ExitCode::SUCCESS);
     };
     let file = NewFile::create(path, arguments.force)?;

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anomaly_baseline::{Store, WorkloadRecord, text::printable, utc_day};
+use anomaly_baseline::{Settings, Store, WorkloadRecord, text::printable, utc_day};
 use anomaly_exchange::{Merged, Portion, merge, replace, shift};
 use serde::Serialize;
 
@@ -16,13 +16,13 @@ use super::arguments::Import;
 use super::output::{Output, Steps, command};
 use super::{database, file};
 use crate::failure::{Failure, say};
-use crate::words::{count, thousands};
+use crate::words::{count, list, thousands};
 
 /// Conflicts that are told one by one.
 const TOLD: usize = 20;
 
-/// Days after which what was not seen is forgotten.
-const RETENTION: i32 = 7;
+/// Workloads that are named in one message.
+const NAMED: usize = 8;
 
 #[derive(Debug, Serialize)]
 struct Line<'a> {
@@ -41,11 +41,11 @@ pub(super) fn run(arguments: &Import) -> Result<ExitCode, Failure> {
     let theirs =
         file::open(path)?.collect::<Result<Vec<_>, _>>().map_err(|error| file::not_read(path, &error))?;
     let theirs = at_their_time(theirs, arguments.shift);
-    let mut store = if arguments.dry_run {
-        // What is not there yet is empty.
-        arguments.place.read().ok()
-    } else {
-        Some(arguments.place.write(true)?)
+    let mut store = match arguments.dry_run {
+        // What is not there yet is empty; what is there and is none of ours is refused as it would be.
+        true if is_absent(&arguments.place.directory()?) => None,
+        true => Some(arguments.place.read()?),
+        false => Some(arguments.place.write(true)?),
     };
     let wanted: Vec<_> = theirs.iter().map(|portion| portion.workload.clone()).collect();
     let mut ours = HashMap::new();
@@ -79,6 +79,14 @@ pub(super) fn run(arguments: &Import) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Whether there is nothing at a path, or an empty directory.
+fn is_absent(path: &Path) -> bool {
+    std::fs::read_dir(path).map_or_else(
+        |error| error.kind() == std::io::ErrorKind::NotFound,
+        |mut entries| entries.next().is_none(),
+    )
+}
+
 fn check_digest(path: &Path, expected: Option<&str>) -> Result<(), Failure> {
     let Some(expected) = expected else { return Ok(()) };
     let found = file::digest(path).map_err(|error| file::not_read(path, &error))?;
@@ -96,18 +104,21 @@ fn check_digest(path: &Path, expected: Option<&str>) -> Result<(), Failure> {
 fn at_their_time(mut theirs: Vec<Portion>, wanted: bool) -> Vec<Portion> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let today = utc_day(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
-    for portion in &mut theirs {
-        if wanted {
-            shift(portion, today);
-            continue;
-        }
+    if wanted {
+        theirs.iter_mut().for_each(|portion| shift(portion, today));
+        return theirs;
+    }
+    let retention = Settings::default().retention_days;
+    let is_old = |portion: &&Portion| {
         let newest = portion.rows.iter().map(|row| row.days.last).max();
-        if newest.is_some_and(|newest| today.saturating_sub(newest) > RETENTION) {
-            say(&format!(
-                "{} was last seen more than {RETENTION} days ago and will be forgotten soon; --shift moves it to today",
-                portion.workload
-            ));
-        }
+        newest.is_some_and(|newest| today.saturating_sub(newest) > i32::from(retention))
+    };
+    let old: Vec<_> = theirs.iter().filter(is_old).map(|portion| &portion.workload).collect();
+    if !old.is_empty() {
+        say(&format!(
+            "not seen for more than {retention} days, and soon forgotten unless --shift moves their times to today: {}",
+            list(old, NAMED)
+        ));
     }
     theirs
 }

@@ -11,9 +11,34 @@ use crate::failure::{self, Failure};
 use crate::table::Table;
 use crate::terminal;
 
-/// Standard output as these commands write it.
+/// Standard output, whose reader may go away: `| head` has seen enough, and what a command changes is done to its end.
+pub(super) struct Patient(io::StdoutLock<'static>);
+
+impl Patient {
+    pub(super) fn new() -> Self {
+        Self(io::stdout().lock())
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            result => result,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// What these commands print, as they print it.
 pub(super) struct Output {
-    out: io::BufWriter<io::StdoutLock<'static>>,
+    out: io::BufWriter<Patient>,
     /// How wide a line may be; as wide as it likes where nobody looks.
     width: Option<usize>,
 }
@@ -21,7 +46,7 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new() -> Self {
         let width = terminal::width(&io::stdout());
-        Self { out: io::BufWriter::new(io::stdout().lock()), width }
+        Self { out: io::BufWriter::new(Patient::new()), width }
     }
 
     /// One JSON object and a line end.
@@ -54,10 +79,6 @@ impl Output {
 }
 
 fn failed(error: io::Error) -> Failure {
-    if error.kind() == io::ErrorKind::BrokenPipe {
-        // Somebody has seen enough: `| head`.
-        std::process::exit(0);
-    }
     Failure::new(format!("standard output cannot be written: {error}"))
 }
 
