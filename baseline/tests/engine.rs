@@ -14,6 +14,10 @@ use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Context, Execution, Hashed, Surroundings};
 use parking_lot::Mutex;
 
+mod support;
+
+use support::Memory;
+
 const DAY: i64 = 86_400_000_000;
 
 fn execution(line: &str) -> Execution {
@@ -366,89 +370,6 @@ fn what_is_not_seen_for_long_is_forgotten_and_remembered_when_it_returns() {
     assert_eq!(forgotten, ROUTINE.len() - 2, "their keys and days stay");
 }
 
-/// A store in memory that can be told to fail.
-#[derive(Clone, Default)]
-struct Memory {
-    tables: Arc<Mutex<BTreeMap<String, Table>>>,
-    failing: Arc<std::sync::atomic::AtomicBool>,
-    reader: Arc<std::sync::atomic::AtomicBool>,
-    /// Whether saving takes longer than an execution takes to come.
-    slow: Arc<std::sync::atomic::AtomicBool>,
-}
-
-type Table = (WorkloadRecord, BTreeMap<u128, StoredRow>);
-
-impl Memory {
-    fn engine(&self, settings: Settings) -> Engine {
-        let engine = Engine::with_store(
-            settings,
-            Arc::new(Hashed::default()),
-            Method::default(),
-            Box::new(self.clone()),
-        )
-        .expect("a thread");
-        engine.wait_loaded(Duration::from_secs(5)).expect("it loads");
-        engine
-    }
-
-    fn rows(&self) -> Vec<StoredRow> {
-        self.tables.lock().values().flat_map(|(_, rows)| rows.values().cloned()).collect()
-    }
-
-    fn fails(&self) -> Result<(), StoreError> {
-        if self.failing.load(std::sync::atomic::Ordering::SeqCst) {
-            let (operation, workload, cause) = ("saving", "host".into(), "no space left".into());
-            return Err(StoreError::Failed { operation, workload, cause });
-        }
-        Ok(())
-    }
-}
-
-impl Store for Memory {
-    fn access(&mut self) -> Access {
-        if self.reader.load(std::sync::atomic::Ordering::SeqCst) { Access::Reader } else { Access::Writer }
-    }
-
-    fn load(
-        &mut self,
-        each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
-    ) -> Result<Vec<String>, StoreError> {
-        for (name, (record, rows)) in self.tables.lock().clone() {
-            each(name, record, rows.into_values().collect());
-        }
-        Ok(Vec::new())
-    }
-
-    fn save(
-        &mut self,
-        workload: &str,
-        record: &WorkloadRecord,
-        rows: &[StoredRow],
-    ) -> Result<(), StoreError> {
-        self.fails()?;
-        if self.slow.load(std::sync::atomic::Ordering::SeqCst) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let mut tables = self.tables.lock();
-        let table = tables.entry(workload.into()).or_default();
-        table.0 = record.clone();
-        table.1.extend(rows.iter().map(|row| (row.key, row.clone())));
-        Ok(())
-    }
-
-    fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError> {
-        self.fails()?;
-        if let Some(table) = self.tables.lock().get_mut(workload) {
-            keys.iter().for_each(|(_, key)| drop(table.1.remove(key)));
-        }
-        Ok(())
-    }
-
-    fn maintain(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
 fn wait_until(condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while !condition() {
@@ -522,14 +443,14 @@ fn a_workload_that_never_rests_is_written_all_the_same() {
 fn a_store_that_fails_loses_nothing_and_says_so_once() {
     let memory = Memory::default();
     let engine = memory.engine(quick());
-    memory.failing.store(true, std::sync::atomic::Ordering::SeqCst);
+    memory.full.store(true, std::sync::atomic::Ordering::SeqCst);
     ROUTINE.iter().for_each(|line| drop(observe(&engine, line, 0, Context::default(), Teach::Policy)));
     wait_until(|| engine.counters().failed_saves >= 2);
     let notices = engine.notices();
     assert_eq!(notices.len(), 1, "{notices:?}");
     assert!(notices[0].contains("no space left") && notices[0].contains("memory"), "{notices:?}");
     assert_eq!(engine.unsaved_rows(), ROUTINE.len());
-    memory.failing.store(false, std::sync::atomic::Ordering::SeqCst);
+    memory.full.store(false, std::sync::atomic::Ordering::SeqCst);
     engine.flush(Duration::from_secs(5)).expect("the disk is back");
     assert_eq!(memory.rows().len(), ROUTINE.len());
 }

@@ -14,6 +14,10 @@ use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Context, Execution, Hashed, Surroundings};
 use parking_lot::Mutex;
 
+mod support;
+
+use support::Memory;
+
 const DAY: i64 = 86_400_000_000;
 const SECOND: i64 = 1_000_000;
 
@@ -35,104 +39,15 @@ fn execution(line: &str) -> Execution {
     raw.execution(&Scrubber::default())
 }
 
-/// A database in memory with a log of feedback, which can die between any two steps.
-#[derive(Clone, Default)]
-struct Memory {
-    tables: Arc<Mutex<BTreeMap<String, Table>>>,
-    log: Arc<Mutex<FeedbackLog>>,
-    settlings: Arc<Mutex<Vec<u128>>>,
-    /// Whether anything can be saved.
-    full: Arc<AtomicBool>,
-    /// Whether anything can be settled.
-    unsettling: Arc<AtomicBool>,
-    reader: Arc<AtomicBool>,
-}
-
-type Table = (WorkloadRecord, BTreeMap<u128, StoredRow>);
-
-fn failed() -> StoreError {
-    StoreError::Failed { operation: "saving", workload: "host".into(), cause: "no space left".into() }
-}
-
-impl Store for Memory {
-    fn access(&mut self) -> Access {
-        if self.reader.load(SeqCst) { Access::Reader } else { Access::Writer }
-    }
-
-    fn load(
-        &mut self,
-        each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
-    ) -> Result<Vec<String>, StoreError> {
-        for (name, (record, rows)) in self.tables.lock().clone() {
-            each(name, record, rows.into_values().collect());
-        }
-        Ok(Vec::new())
-    }
-
-    fn save(
-        &mut self,
-        workload: &str,
-        record: &WorkloadRecord,
-        rows: &[StoredRow],
-    ) -> Result<(), StoreError> {
-        if self.full.load(SeqCst) {
-            return Err(failed());
-        }
-        let mut tables = self.tables.lock();
-        let table = tables.entry(workload.into()).or_default();
-        table.0 = record.clone();
-        table.1.extend(rows.iter().map(|row| (row.key, row.clone())));
-        Ok(())
-    }
-
-    fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError> {
-        if self.full.load(SeqCst) {
-            return Err(failed());
-        }
-        if let Some(table) = self.tables.lock().get_mut(workload) {
-            keys.iter().for_each(|(_, key)| drop(table.1.remove(key)));
-        }
-        Ok(())
-    }
-
-    fn maintain(&mut self) -> Result<(), StoreError> {
-        Ok(())
-    }
-
-    fn feedback(&mut self, known: Option<u64>) -> Result<Option<FeedbackLog>, StoreError> {
-        let log = self.log.lock();
-        Ok((known != Some(log.version)).then(|| log.clone()))
-    }
-
-    fn settle(&mut self, settled: &[(u128, Settled)]) -> Result<(), StoreError> {
-        if self.unsettling.load(SeqCst) {
-            return Err(failed());
-        }
-        let mut log = self.log.lock();
-        log.version += 1;
-        for (id, outcome) in settled {
-            self.settlings.lock().push(*id);
-            let entry = log.entries.iter_mut().find(|feedback| feedback.id == *id).expect("it was given");
-            assert_eq!(entry.settled, None, "settled twice");
-            entry.settled = Some(outcome.clone());
-        }
-        Ok(())
-    }
-}
-
 impl Memory {
-    fn engine(&self) -> Engine {
-        let settings = Settings { learn_executions: 7, learn_for: Duration::ZERO, ..Settings::default() };
-        let store = Box::new(self.clone());
-        let engine = Engine::with_store(settings, Arc::new(Hashed::default()), Method::default(), store);
-        let engine = engine.expect("a thread");
-        engine.wait_loaded(Duration::from_secs(5)).expect("it loads");
-        engine
+    /// An engine that has loaded what is here, and learns from little.
+    fn started(&self) -> Engine {
+        self.engine(Settings { learn_executions: 7, learn_for: Duration::ZERO, ..Settings::default() })
     }
 
     /// An engine that has learned the routine, on days 0 to 3.
     fn learned(&self) -> Engine {
-        let engine = self.engine();
+        let engine = self.started();
         for day in 0..=3 {
             ROUTINE.iter().cycle().take(70).for_each(|line| drop(see(&engine, line, day)));
         }
@@ -227,7 +142,7 @@ fn what_is_approved_is_normal_without_a_restart() {
     );
     close(engine);
     assert!(memory.states().iter().all(|state| *state == RowState::Active));
-    assert_eq!(see(&memory.engine(), NOVEL, 5).score, Some(Score::ZERO), "after a restart, too");
+    assert_eq!(see(&memory.started(), NOVEL, 5).score, Some(Score::ZERO), "after a restart, too");
 }
 
 #[test]
@@ -251,7 +166,7 @@ fn what_is_denied_stays_novel_for_ever() {
     let verdict = see(&engine, NOVEL, 40);
     assert!(verdict.explanation.expect("explained").reason.starts_with("denied by a person"));
     close(engine);
-    assert!(see(&memory.engine(), NOVEL, 41).novel, "after a restart, too");
+    assert!(see(&memory.started(), NOVEL, 41).novel, "after a restart, too");
 }
 
 #[test]
@@ -291,12 +206,6 @@ fn what_is_forgotten_was_never_there() {
     assert_eq!(memory.settled(2), "0 forgotten, 2 not there any more");
 }
 
-impl Memory {
-    fn rows(&self) -> Vec<StoredRow> {
-        self.tables.lock().values().flat_map(|(_, rows)| rows.values().cloned()).collect()
-    }
-}
-
 #[test]
 fn within_a_window_everything_is_learned_but_what_never_is() {
     let memory = Memory::default();
@@ -327,7 +236,7 @@ fn within_a_window_everything_is_learned_but_what_never_is() {
 #[test]
 fn surroundings_are_approved_with_the_execution() {
     let memory = Memory::default();
-    let engine = memory.engine();
+    let engine = memory.started();
     let quiet = Context::of(&Surroundings { tty: Some(false), ..Surroundings::default() });
     let terminal =
         Context::of(&Surroundings { tty: Some(true), loginuid: Some(0), ..Surroundings::default() });
@@ -370,7 +279,7 @@ fn killed_before_it_applied_it_applies_at_the_next_start() {
     engine.flush(Duration::from_secs(5)).expect("saved");
     kill(engine, &memory);
     memory.give(1, Action::Deny, &key);
-    let engine = memory.engine();
+    let engine = memory.started();
     assert_eq!(engine.status()[0].denied, 1, "before anything is observed");
     assert_eq!(memory.settled(1), "1 denied");
     assert_eq!(*memory.settlings.lock(), [1]);
@@ -395,7 +304,7 @@ fn killed_between_saving_and_settling_it_settles_and_does_not_apply_again() {
     assert!(engine.flush(Duration::from_secs(5)).is_err(), "rows are saved, and nothing can be settled");
     assert_eq!(memory.rows().len(), ROUTINE.len() + 1);
     kill(engine, &memory);
-    let engine = memory.engine();
+    let engine = memory.started();
     assert_eq!(memory.settled(1), "1 forgotten");
     assert_eq!(engine.status()[0].held, 1, "what came after it stays");
     assert_eq!(*memory.settlings.lock(), [1]);
@@ -414,7 +323,7 @@ fn a_process_that_only_reads_scores_as_the_one_that_writes() {
     let key = keys(&engine, NOVEL);
     close(engine);
     memory.reader.store(true, SeqCst);
-    let reader = memory.engine();
+    let reader = memory.started();
     assert!(see(&reader, NOVEL, 5).novel);
     memory.give(1, Action::Approve, &key);
     let begin = Instant::now();
@@ -425,7 +334,7 @@ fn a_process_that_only_reads_scores_as_the_one_that_writes() {
     assert_eq!(memory.outcome(1), None, "settling is the writer's");
     close(reader);
     memory.reader.store(false, SeqCst);
-    let writer = memory.engine();
+    let writer = memory.started();
     assert_eq!(memory.settled(1), "1 approved");
     close(writer);
 }
