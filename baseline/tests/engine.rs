@@ -1,18 +1,16 @@
 //! The engine from outside: learning, scoring, holding, promoting, forgetting, and the store behind it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::{
-    Access, Day, Engine, Level, Method, RowState, Score, Settings, Sighting, Standing, Store, StoreError,
-    StoredRow, Teach, Threshold, Verdict, WorkloadRecord,
+    Access, Day, Engine, Level, Method, RowState, Score, Settings, Sighting, Standing, Store, Teach,
+    Threshold, Verdict,
 };
 use anomaly_vectorizer::canonical::Raw;
 use anomaly_vectorizer::context::{ExecutableFlag, InheritedSocket, SocketFamily};
 use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Context, Execution, Hashed, Surroundings};
-use parking_lot::Mutex;
 
 mod support;
 

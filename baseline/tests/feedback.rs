@@ -1,18 +1,16 @@
 //! What people decide, from outside: approving, denying, forgetting, learning for a while, and each of it exactly once.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::{
-    Access, Action, Day, Engine, Feedback, FeedbackLog, Inspection, Method, RowState, Score, Settings,
-    Settled, Sighting, Standing, Store, StoreError, StoredRow, Teach, Threshold, Verdict, WorkloadRecord,
+    Action, Day, Engine, Feedback, Inspection, Method, RowState, Score, Settings, Sighting, Standing, Teach,
+    Threshold, Verdict,
 };
 use anomaly_vectorizer::canonical::Raw;
 use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Context, Execution, Hashed, Surroundings};
-use parking_lot::Mutex;
 
 mod support;
 
