@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::{
-    Access, Day, Engine, Level, Method, RowState, Score, Settings, Sighting, Standing, Store, Teach,
-    Threshold, Verdict,
+    Access, Day, Engine, Level, Method, RowState, Score, Settings, Sighting, Standing, Teach, Threshold,
+    Verdict,
 };
 use anomaly_vectorizer::canonical::Raw;
 use anomaly_vectorizer::context::{ExecutableFlag, InheritedSocket, SocketFamily};
