@@ -10,9 +10,9 @@ use serde_json::Value;
 use crate::recording::{DAY, Folder, exfiltration, line, web_week};
 use crate::support::{PROGRAM, Ran, replay, run, settle, start_open, watch};
 
-const HOSTILE: &str = "a b/../c\u{1b}[2J";
+pub(crate) const HOSTILE: &str = "a b/../c\u{1b}[2J";
 
-fn baseline(action: &str) -> Command {
+pub(crate) fn baseline(action: &str) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(["baseline", action]);
     settle(&mut command);
@@ -20,7 +20,7 @@ fn baseline(action: &str) -> Command {
 }
 
 /// A database with two workloads, and an attack that is held.
-fn learned(folder: &Folder) -> PathBuf {
+pub(crate) fn learned(folder: &Folder) -> PathBuf {
     let data = folder.path("data");
     let mut lines = vec![line("web", "cron", &["/opt/mon/set-up.sh", "--once"]).at(1.0)];
     lines.extend(web_week("web"));
@@ -31,11 +31,11 @@ fn learned(folder: &Folder) -> PathBuf {
     data
 }
 
-fn export(data: &Path, to: &Path) -> Ran {
+pub(crate) fn export(data: &Path, to: &Path) -> Ran {
     run(baseline("export").arg("--data").arg(data).arg("--output").arg(to))
 }
 
-fn no_controls(text: &str) {
+pub(crate) fn no_controls(text: &str) {
     assert!(text.chars().all(|letter| letter == '\n' || !letter.is_control()), "{text:?}");
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::when::When;
 use crate::place::Place;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -16,11 +17,14 @@ Examples:
       what this machine runs and staging never ran, and the other way round
   anomalyctl baseline import web.jsonl --dry-run
       what a machine would learn from it; nothing is written
+  anomalyctl baseline archive --to /srv/archive && anomalyctl baseline archive search /srv/archive nginx curl
+      what the retention lets go, kept as Parquet instead of lost, and found again
   anomalyctl baseline verify
       whether everything can be read; exit code 1 where something cannot
 
 What changes a database needs it for itself: end `anomalyctl watch` and Falco first. What only reads works beside them.
-Exit codes: 0 when it did what it says, 1 where `diff` found a difference or `verify` damage, 2 when it could not.";
+Exit codes: 0 when it did what it says, 1 where `diff` found a difference, `verify` damage or `archive search` nothing,
+2 when it could not.";
 
 /// What can be done with baselines.
 #[derive(Debug, Subcommand)]
@@ -37,6 +41,9 @@ pub(crate) enum Action {
     Import(Import),
     /// Forget what the retention lets go, now
     Prune(Prune),
+    /// Keep what the retention lets go as Parquet, and search what was kept
+    #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    Archive(Archive),
     /// Compact every table, so that deleted rows leave the disk
     Compact(Compact),
     /// Read everything and say what is damaged
@@ -83,11 +90,11 @@ pub(crate) struct Show {
     #[arg(long, value_enum, value_name = "ORDER", default_value = "last")]
     pub(crate) sort: Order,
 
-    /// Show at most this many rows; 0 for all
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub(crate) limit: usize,
+    /// Show at most this many rows; 0 for all [default: 50, all of them with --json]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
 
-    /// Print one JSON object per row, all of them unless --limit is given
+    /// Print one JSON object per row
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -101,8 +108,9 @@ pub(crate) struct Export {
     #[command(flatten)]
     pub(crate) place: Place,
 
-    /// Write to this file, gzip where its name ends in .gz, with its digest in FILE.sha256 beside it; else to
-    /// standard output
+    /// Write to this file, with its digest in FILE.sha256 beside it; else to standard output
+    ///
+    /// Compressed where its name ends in .gz; Parquet, for other programs to read, where it ends in .parquet.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -132,7 +140,7 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// An exported file, plain or gzip
+    /// An exported file: plain, gzip or Parquet
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
@@ -174,6 +182,81 @@ pub(crate) struct Prune {
     pub(crate) dry_run: bool,
 
     /// Print one JSON object per workload
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Archive {
+    #[command(subcommand)]
+    pub(crate) action: Option<ArchiveAction>,
+
+    /// The directory of the archive, made where it is missing: a Parquet file and a manifest each time
+    #[arg(long, value_name = "DIR", required = true)]
+    pub(crate) to: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// What was not seen for this many full days is let go; as `prune` has it
+    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub(crate) retention_days: u32,
+
+    /// Also what is forgotten and still remembered, in case it returns
+    #[arg(long)]
+    pub(crate) forgotten: bool,
+
+    /// Delete nothing from the database: a copy, which needs no database for itself
+    #[arg(long)]
+    pub(crate) keep: bool,
+
+    /// Say what would be archived, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// Print one JSON object per workload
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What else can be done with archives.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ArchiveAction {
+    /// Find executions in an archive, the last seen first
+    Search(ArchiveSearch),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveSearch {
+    /// The directory of the archive
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// Words that are all in the workload, the names or the arguments; capitals make no difference
+    #[arg(value_name = "WORD")]
+    pub(crate) words: Vec<String>,
+
+    /// Only this workload
+    #[arg(long, value_name = "NAME")]
+    pub(crate) workload: Option<String>,
+
+    /// Only rows of this state: held, forgotten
+    #[arg(long, value_name = "STATE", value_parser = ["active", "held", "denied", "forgotten"])]
+    pub(crate) state: Option<String>,
+
+    /// Seen at this time or later: 2026-11-01, 2026-11-01T14:00:00Z, or 30d for thirty days ago
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) since: Option<When>,
+
+    /// Seen at this time or before
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) until: Option<When>,
+
+    /// Show at most this many rows; 0 for all [default: 50, all of them with --json]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<usize>,
+
+    /// Print one JSON object per row
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
+use anomaly_archive::Columns;
 use anomaly_exchange::{Portion, Writer};
 
 use super::arguments::Export;
@@ -26,7 +27,12 @@ pub(super) fn run(arguments: &Export) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     };
     let file = NewFile::create(path, arguments.force)?;
-    let (file, counted) = write(arguments, file)?;
+    let (file, counted) = if path.extension().is_some_and(|extension| extension == "parquet") {
+        let (columns, counted) = write(arguments, Columns::new(file).map_err(failed)?)?;
+        (columns.finish().map_err(failed)?, counted)
+    } else {
+        write(arguments, file)?
+    };
     let digest = file.finish()?;
     let Counted { workloads, rows } = counted;
     say(&format!(
@@ -38,9 +44,11 @@ pub(super) fn run(arguments: &Export) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn failed(error: io::Error) -> Failure {
+    Failure::new(format!("the export cannot be written: {error}; make room for it"))
+}
+
 fn write<W: Write>(arguments: &Export, out: W) -> Result<(W, Counted), Failure> {
-    let failed =
-        |error: io::Error| Failure::new(format!("the export cannot be written: {error}; make room for it"));
     let mut store = arguments.place.read()?;
     let mut writer = Writer::new(out, &*EMBEDDER).map_err(failed)?;
     let mut counted = Counted::default();

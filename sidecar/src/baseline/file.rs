@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use anomaly_archive::{Lines, MAGIC};
 use anomaly_exchange::Reader;
 use anomaly_vectorizer::Hashed;
 use anomaly_vectorizer::scrub::Scrubber;
@@ -18,13 +19,18 @@ use crate::failure::Failure;
 /// The features that rows are computed in.
 pub(super) static EMBEDDER: std::sync::LazyLock<Hashed> = std::sync::LazyLock::new(Hashed::default);
 
-/// Opens an exported file, plain or gzip.
+/// Opens an exported file: plain, gzip or Parquet, as its first bytes say.
 pub(super) fn open(path: &Path) -> Result<Reader<'static, Box<dyn BufRead>>, Failure> {
     let failed = |error: &dyn std::fmt::Display| not_read(path, error);
     let mut file = BufReader::new(File::open(path).map_err(|error| failed(&error))?);
-    let compressed = file.fill_buf().map_err(|error| failed(&error))?.starts_with(&[0x1f, 0x8b]);
-    let input: Box<dyn BufRead> =
-        if compressed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) };
+    let begins = file.fill_buf().map_err(|error| failed(&error))?;
+    let input: Box<dyn BufRead> = if begins.starts_with(&[0x1f, 0x8b]) {
+        Box::new(BufReader::new(MultiGzDecoder::new(file)))
+    } else if begins.starts_with(MAGIC) {
+        Box::new(Lines::open(file.into_inner()).map_err(|error| failed(&error))?)
+    } else {
+        Box::new(file)
+    };
     Reader::new(input, &*EMBEDDER, Scrubber::default()).map_err(|error| failed(&error))
 }
 
@@ -89,7 +95,8 @@ impl NewFile {
         Ok(Self { path: path.to_owned(), partial, sink: Some(sink) })
     }
 
-    /// Puts it in its place with its digest in `FILE.sha256`, as `sha256sum -c` reads it. Returns the digest.
+    /// Puts it in its place with its digest in `FILE.sha256`, as `sha256sum -c` reads it, both of them on the disk when
+    /// this returns. Returns the digest.
     pub(super) fn finish(mut self) -> Result<String, Failure> {
         let done = match self.sink.take() {
             Some(Sink::Plain(out)) => Ok(out),
@@ -101,7 +108,10 @@ impl NewFile {
             fs::rename(&self.partial, &self.path)?;
             let digest = hexadecimal(digest);
             let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-            fs::write(beside(&self.path, ".sha256"), format!("{digest}  {name}\n"))?;
+            let mut known = File::create(beside(&self.path, ".sha256"))?;
+            known.write_all(format!("{digest}  {name}\n").as_bytes()).and_then(|()| known.sync_all())?;
+            // The names are on the disk when their folder is.
+            File::open(absolute(&self.path).parent().unwrap_or(&self.path))?.sync_all()?;
             Ok(digest)
         });
         put.map_err(|error| not_written(&self.path, &error))
@@ -152,7 +162,12 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn not_written(path: &Path, error: &io::Error) -> Failure {
+/// A path that has a parent even where it was given as a name alone.
+pub(super) fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+pub(super) fn not_written(path: &Path, error: &io::Error) -> Failure {
     let remedy = match error.kind() {
         io::ErrorKind::StorageFull => "make room",
         io::ErrorKind::NotFound => "make its directory first",

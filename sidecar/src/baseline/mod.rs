@@ -2,6 +2,8 @@
 //!
 //! What only reads works beside the database's writer. What changes it needs it for itself.
 
+mod archive;
+mod archive_search;
 mod arguments;
 mod compact;
 mod database;
@@ -14,6 +16,7 @@ mod output;
 mod prune;
 mod show;
 mod verify;
+mod when;
 
 use std::process::ExitCode;
 
@@ -29,6 +32,7 @@ pub(crate) fn run(action: &Action) -> Result<ExitCode, Failure> {
         Action::Diff(arguments) => diff::run(arguments),
         Action::Import(arguments) => import::run(arguments),
         Action::Prune(arguments) => prune::run(arguments),
+        Action::Archive(arguments) => archive::run(arguments),
         Action::Compact(arguments) => compact::run(arguments),
         Action::Verify(arguments) => verify::run(arguments),
     }

@@ -80,7 +80,10 @@ pub(super) fn run(arguments: &Show) -> Result<ExitCode, Failure> {
         Order::Distance => portion.rows.sort_by(|a, b| b.distance.total_cmp(&a.distance)),
     }
     let all = portion.rows.len();
-    let limit = if arguments.limit == 0 { all } else { arguments.limit };
+    let limit = match arguments.limit.unwrap_or(if arguments.json { 0 } else { 50 }) {
+        0 => all,
+        limit => limit,
+    };
     portion.rows.truncate(limit);
     let mut out = Output::new();
     if arguments.json {
