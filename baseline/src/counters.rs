@@ -51,6 +51,12 @@ counters! {
     unknown_context,
     /// Executions that got no row because there was no room.
     without_room,
+    /// Acts other than executions that got a score.
+    acts_scored,
+    /// Acts of kinds that were still being learned.
+    acts_learning,
+    /// Acts that were held.
+    acts_held,
     /// Searches among neighbours.
     searches,
     /// Rows that searches compared.

@@ -27,6 +27,11 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
+    /// Keys that no row has.
+    pub(crate) fn gone(gone: usize) -> Self {
+        Self { gone, ..Self::default() }
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.changed += other.changed;
         self.already += other.already;
@@ -99,6 +104,16 @@ impl Workload {
             self.today.forget(&keys.iter().copied().collect(), &forgotten);
         }
         tally
+    }
+
+    /// Whether there is a row with this key.
+    pub(crate) fn has(&self, key: u128) -> bool {
+        self.rows.find(key).is_some()
+    }
+
+    /// Whether there is, or was until a moment ago, a row with one of these keys.
+    pub(crate) fn has_any(&self, keys: &[u128]) -> bool {
+        keys.iter().any(|key| self.has(*key) || self.unsaved.deleted.contains(key))
     }
 
     /// Opens a window in which everything is learned, or closes it.

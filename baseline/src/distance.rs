@@ -12,7 +12,7 @@
 //! little, however much it says; so there are distances that no execution is below that is for the first time in memory
 //! alone, on a connection, or added to its container ([`least`]).
 
-use anomaly_vectorizer::{Context, Seen, Vector};
+use anomaly_vectorizer::{Context, FeatureClass, Seen, Vector};
 
 use crate::features::{self, Lookup, Packed};
 use crate::rows::Row;
@@ -30,6 +30,17 @@ fn least(gravest: f32) -> f64 {
     match gravest {
         2.0.. => 0.6,
         1.2.. => 0.5,
+        _ => 0.0,
+    }
+}
+
+/// The distance that an act has at least where no learned one has this of it: the program itself, what it does in this
+/// place, this object. An act says so little that what its parts share with others would drown that, and each of these
+/// is what an act is judged by. All are above what is learned at once.
+fn least_without(feature: Packed) -> f64 {
+    match features::class(feature) {
+        Some(FeatureClass::Program | FeatureClass::Place) => 0.5,
+        Some(FeatureClass::Object) => 0.47,
         _ => 0.0,
     }
 }
@@ -94,7 +105,9 @@ impl Measure {
         let distance = match self {
             Self::Features => {
                 let distance = COSINE * apart + UNKNOWN * query.unknown_share(seen, is_known);
-                distance.max(least(query.context.gravest_news(&row.seen)))
+                distance
+                    .max(least(query.context.gravest_news(&row.seen)))
+                    .max(query.least_of_unknown(is_known))
             }
             Self::Vectors => (2.0 * apart).min(1.0),
         };
@@ -103,6 +116,13 @@ impl Measure {
 }
 
 impl Query<'_> {
+    /// The distance that follows from what no learned act has.
+    fn least_of_unknown(&self, is_known: &dyn Fn(Packed) -> bool) -> f64 {
+        let leasts = self.features.iter().map(|&feature| (feature, least_without(feature)));
+        let unknown = leasts.filter(|&(feature, least)| least > 0.0 && !is_known(feature));
+        unknown.map(|(_, least)| least).fold(0.0, f64::max)
+    }
+
     /// u: the share of the weight in what the workload has never learned.
     pub(crate) fn unknown_share(&self, seen: &Seen, is_known: &dyn Fn(Packed) -> bool) -> f64 {
         let unknown: f32 =

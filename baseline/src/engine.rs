@@ -3,14 +3,14 @@
 //! `observe` may be called from any thread. It takes the lock of one workload and nothing else that anybody holds for
 //! longer than microseconds; a thread of the engine's does what takes longer.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anomaly_vectorizer::{Context, Embedder, Execution};
+use anomaly_vectorizer::{Context, Embedder, Execution, Kind};
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::calibration::Prior;
@@ -20,7 +20,7 @@ use crate::distance::Measure;
 use crate::feedback::{Action, Feedback};
 use crate::inspect::{Inspection, RowView};
 use crate::lineage::Lineage;
-use crate::row::{Day, RowState, Timestamp};
+use crate::row::{Day, RowState, StoredRow, Timestamp, WorkloadRecord};
 use crate::score::{Level, Score};
 use crate::settings::{Settings, Threshold};
 use crate::store::{Access, Store, StoreError};
@@ -56,7 +56,35 @@ pub(crate) enum Phase {
     Failed(Option<StoreError>),
 }
 
-type Baselines = HashMap<Arc<str>, Arc<Mutex<Workload>>>;
+/// The baseline of one kind of act of a workload.
+pub(crate) type Baseline = Arc<Mutex<Workload>>;
+
+/// The baselines of one workload, by kind; a kind of which nothing was seen has none.
+#[derive(Default, Clone)]
+pub(crate) struct Kinds([Option<Baseline>; Kind::ALL.len()]);
+
+impl Kinds {
+    fn get(&self, kind: Kind) -> Option<&Baseline> {
+        self.0[kind as usize].as_ref()
+    }
+
+    /// Those that there are, that of executions first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Baseline> {
+        self.0.iter().flatten()
+    }
+
+    /// What is kept of the workload beside its rows: what is kept of its executions, and of its acts by kind.
+    pub(crate) fn record(&self) -> WorkloadRecord {
+        let record = |baseline: &Baseline| baseline.lock().record.clone();
+        let acts = Kind::ALL.into_iter().filter(|kind| kind.is_act());
+        WorkloadRecord {
+            acts: acts.filter_map(|kind| Some((kind, record(self.get(kind)?)))).collect(),
+            ..self.get(Kind::Exec).map(record).unwrap_or_default()
+        }
+    }
+}
+
+type Baselines = HashMap<Arc<str>, Kinds>;
 
 /// What the engine and its thread share.
 pub(crate) struct Inner {
@@ -168,6 +196,7 @@ impl Engine {
         }
         let mut verdict = workload.lock().observe(&sighting, &inner.shared);
         if let Some(score) = verdict.score
+            && !sighting.execution.kind.is_act()
             && sighting.teach != Teach::Seed
         {
             verdict.smoothed = Some(inner.lineage.lock().smooth(sighting.pid, sighting.ppid, score));
@@ -181,27 +210,34 @@ impl Engine {
     pub fn copy_of(&self, workload: &str) -> Self {
         let Shared { settings, method, embedder, .. } = &self.inner.shared;
         let copy = Self::in_memory(settings.clone(), Arc::clone(embedder), *method);
-        if let Some((name, original)) = self.inner.baselines.read().get_key_value(workload) {
-            copy.inner.insert(Arc::clone(name), original.lock().clone());
+        if let Some((name, originals)) = self.inner.baselines.read().get_key_value(workload) {
+            originals
+                .iter()
+                .for_each(|original| copy.inner.insert(Arc::clone(name), original.lock().clone()));
         }
         copy
     }
 
-    /// Every workload, by name.
+    /// Every workload, by name: its executions, or where none was seen the first kind of act that was.
     pub fn status(&self) -> Vec<WorkloadStatus> {
-        let mut all: Vec<_> = self
-            .inner
-            .workloads()
-            .into_iter()
-            .map(|(_, workload)| workload.lock().status(&self.inner.shared))
-            .collect();
+        let first = |(_, kinds): &(_, Kinds)| Some(kinds.iter().next()?.lock().status(&self.inner.shared));
+        let mut all: Vec<_> = self.inner.by_name().iter().filter_map(first).collect();
         all.sort_by(|a, b| a.workload.cmp(&b.workload));
+        all
+    }
+
+    /// Every kind of act beside executions, by workload and kind.
+    pub fn status_of_acts(&self) -> Vec<WorkloadStatus> {
+        let status = |(_, baseline): &(_, Baseline)| baseline.lock().status(&self.inner.shared);
+        let mut all: Vec<_> =
+            self.inner.workloads().iter().map(status).filter(|status| status.kind.is_act()).collect();
+        all.sort_by(|a, b| (&a.workload, a.kind).cmp(&(&b.workload, b.kind)));
         all
     }
 
     /// The last day that a workload saw; `None` for one that does not exist.
     pub fn last_day(&self, workload: &str) -> Option<Day> {
-        self.inner.baselines.read().get(workload).map(|workload| workload.lock().last_day())
+        self.inner.kinds(workload)?.iter().map(|baseline| baseline.lock().last_day()).max()
     }
 
     /// Tells the time while nothing happens, so that the warm-up of a workload that is quiet ends too. The clock is the
@@ -217,26 +253,31 @@ impl Engine {
     pub fn rows(&self, keep: &dyn Fn(&str, RowState, &Execution) -> bool) -> Vec<RowView> {
         let mut views = Vec::new();
         let mut workloads = self.inner.workloads();
+        // Stable: the kinds of a workload stay in their order.
         workloads.sort_by(|a, b| a.0.cmp(&b.0));
         workloads.iter().for_each(|(_, workload)| workload.lock().views(keep, &mut views));
         views
     }
 
-    /// How many executions a workload learned on the day `from` or later; 0 for one that does not exist.
-    pub fn learned_since(&self, workload: &str, from: Day) -> usize {
-        self.inner.find(workload).map_or(0, |workload| workload.lock().learned_since(from))
+    /// How many executions, or other acts of this kind, a workload learned on the day `from` or later; 0 for one that does
+    /// not exist.
+    pub fn learned_since(&self, workload: &str, kind: Kind, from: Day) -> usize {
+        let kinds = self.inner.kinds(workload).unwrap_or_default();
+        kinds.get(kind).map_or(0, |baseline| baseline.lock().learned_since(from))
     }
 
     /// How the score of a row comes about, were it to run now in the surroundings that it was seen in; `None` where
     /// there is none.
     pub fn inspect_row(&self, workload: &str, key: u128) -> Option<Inspection> {
-        self.inner.find(workload)?.lock().inspect_row(key, &self.inner.shared)
+        let kinds = self.inner.kinds(workload)?;
+        kinds.iter().find_map(|baseline| baseline.lock().inspect_row(key, &self.inner.shared))
     }
 
-    /// How the score of an execution comes about, were it to run now; `None` where there is no such workload. Nothing is
-    /// learned and no account changed.
+    /// How the score of an execution comes about, were it to run now; `None` where there is no such workload, or nothing
+    /// of this kind was seen of it. Nothing is learned and no account changed.
     pub fn inspect(&self, workload: &str, execution: &Execution, context: &Context) -> Option<Inspection> {
-        Some(self.inner.find(workload)?.lock().inspect(execution, context, &self.inner.shared))
+        let kinds = self.inner.kinds(workload)?;
+        Some(kinds.get(execution.kind)?.lock().inspect(execution, context, &self.inner.shared))
     }
 
     /// Ends the warm-up of every workload, whatever was seen: a recorded baseline is complete by definition.
@@ -310,9 +351,11 @@ impl Inner {
         }
     }
 
-    fn find_or_add(&self, sighting: &Sighting<'_>) -> Option<Arc<Mutex<Workload>>> {
-        if let Some(workload) = self.baselines.read().get(sighting.workload) {
-            return Some(Arc::clone(workload));
+    fn find_or_add(&self, sighting: &Sighting<'_>) -> Option<Baseline> {
+        let kind = sighting.execution.kind;
+        if let Some(baseline) = self.baselines.read().get(sighting.workload).and_then(|kinds| kinds.get(kind))
+        {
+            return Some(Arc::clone(baseline));
         }
         let mut baselines = self.baselines.write();
         if baselines.len() >= self.shared.settings.max_workloads && !baselines.contains_key(sighting.workload)
@@ -320,12 +363,19 @@ impl Inner {
             return None;
         }
         let name: Arc<str> = sighting.workload.into();
-        let new = || Workload::new(Arc::clone(&name), &self.shared, sighting.time, sighting.day);
-        Some(Arc::clone(baselines.entry(Arc::clone(&name)).or_insert_with(|| Arc::new(Mutex::new(new())))))
+        let new = || Workload::new(Arc::clone(&name), kind, &self.shared, sighting.time, sighting.day);
+        let Kinds(kinds) = baselines.entry(Arc::clone(&name)).or_default();
+        Some(Arc::clone(kinds[kind as usize].get_or_insert_with(|| Arc::new(Mutex::new(new())))))
     }
 
     fn count(&self, sighting: &Sighting<'_>, verdict: &Verdict) {
         let counters = &self.shared.counters;
+        if sighting.execution.kind.is_act() {
+            counters.acts_scored(u64::from(verdict.score.is_some()));
+            counters.acts_learning(u64::from(matches!(verdict.standing, Standing::Learning(_))));
+            counters.acts_held(u64::from(verdict.standing == Standing::Held));
+            return;
+        }
         counters.scored(u64::from(verdict.score.is_some()));
         counters.novel(u64::from(verdict.novel));
         counters.unknown_context(u64::from(sighting.context.unknown() > 0));
@@ -356,43 +406,91 @@ impl Inner {
         }
     }
 
-    fn find(&self, workload: &str) -> Option<Arc<Mutex<Workload>>> {
-        self.baselines.read().get(workload).map(Arc::clone)
+    fn kinds(&self, workload: &str) -> Option<Kinds> {
+        self.baselines.read().get(workload).cloned()
     }
 
     /// Applies a decision, and tells what came of it.
     pub(crate) fn apply(&self, feedback: &Feedback) -> String {
-        let Some(workload) = self.find(&feedback.workload) else {
+        let Some(kinds) = self.kinds(&feedback.workload) else {
             return "the workload is not there any more".into();
         };
         let Feedback { action, keys, .. } = feedback;
         self.shared.counters.feedback(1);
         let outcome = if *action == Action::Learn {
-            workload.lock().open_window(feedback);
+            kinds.iter().for_each(|baseline| baseline.lock().open_window(feedback));
             if feedback.window.is_zero() { "closed" } else { "opened" }.to_owned()
         } else {
             let mut tally = Tally::default();
             // A few at a time: whoever scores an execution of this workload waits meanwhile.
             for keys in keys.chunks(AT_ONCE) {
-                tally.add(workload.lock().decide(*action, keys, &self.shared));
+                tally.add(self.decide(&kinds, *action, keys));
             }
             tally.words(*action)
         };
-        workload.lock().note_applied(feedback.id, outcome.clone());
+        // Decisions are about one kind, or do no harm twice; so it is enough that one of the kinds remembers.
+        if let Some(baseline) =
+            kinds.iter().find(|baseline| baseline.lock().has_any(keys)).or(kinds.iter().next())
+        {
+            baseline.lock().note_applied(feedback.id, outcome.clone());
+        }
         outcome
     }
 
+    /// Each key is a row's of one kind; those that are no row's are counted once.
+    fn decide(&self, kinds: &Kinds, action: Action, keys: &[u128]) -> Tally {
+        let mut tally = Tally::default();
+        let mut left = keys.to_vec();
+        for baseline in kinds.iter() {
+            let mut baseline = baseline.lock();
+            let (here, elsewhere): (Vec<_>, Vec<_>) = left.into_iter().partition(|key| baseline.has(*key));
+            if !here.is_empty() {
+                tally.add(baseline.decide(action, &here, &self.shared));
+            }
+            left = elsewhere;
+        }
+        tally.add(Tally::gone(left.len()));
+        tally
+    }
+
     /// Every workload; the map is not locked while they are used.
-    pub(crate) fn workloads(&self) -> Vec<(Arc<str>, Arc<Mutex<Workload>>)> {
-        self.baselines
-            .read()
-            .iter()
-            .map(|(name, workload)| (Arc::clone(name), Arc::clone(workload)))
-            .collect()
+    pub(crate) fn by_name(&self) -> Vec<(Arc<str>, Kinds)> {
+        self.baselines.read().iter().map(|(name, kinds)| (Arc::clone(name), kinds.clone())).collect()
+    }
+
+    /// Every kind of act of every workload.
+    pub(crate) fn workloads(&self) -> Vec<(Arc<str>, Baseline)> {
+        let each = |(name, kinds): (Arc<str>, Kinds)| {
+            kinds.0.into_iter().flatten().map(move |baseline| (Arc::clone(&name), baseline))
+        };
+        self.by_name().into_iter().flat_map(each).collect()
     }
 
     pub(crate) fn insert(&self, name: Arc<str>, workload: Workload) {
-        self.baselines.write().insert(name, Arc::new(Mutex::new(workload)));
+        let kind = workload.kind;
+        self.baselines.write().entry(name).or_default().0[kind as usize] =
+            Some(Arc::new(Mutex::new(workload)));
+    }
+
+    /// A workload as the store kept it, each kind of act by itself, in the place of all that is known of it.
+    pub(crate) fn load(&self, name: &Arc<str>, mut record: WorkloadRecord, rows: Vec<StoredRow>) {
+        let mut acts = std::mem::take(&mut record.acts);
+        let mut by_kind: BTreeMap<Kind, Vec<StoredRow>> = BTreeMap::new();
+        for row in rows {
+            by_kind.entry(row.execution.kind).or_default().push(row);
+        }
+        for kind in Kind::ALL {
+            let rows = by_kind.remove(&kind).unwrap_or_default();
+            let record = if kind.is_act() { acts.remove(&kind) } else { Some(std::mem::take(&mut record)) };
+            let record = record.unwrap_or_default();
+            // Of a kind without either there is nothing; that rows came without a record has made it learn anew.
+            if record != WorkloadRecord::default() || !rows.is_empty() {
+                self.insert(
+                    Arc::clone(name),
+                    Workload::load(Arc::clone(name), kind, record, rows, &self.shared),
+                );
+            }
+        }
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {

@@ -52,20 +52,19 @@ pub(crate) fn explain(
     }
     Explanation {
         reason: printable(&parts.join("; "), MAX_BYTES),
-        nearest: nearest.map(|row| printable(&command(&row.execution), MAX_BYTES)),
+        nearest: nearest.map(|row| printable(&row.execution.command_line(), MAX_BYTES)),
         nearest_seen: nearest.map_or(0, |row| row.count),
     }
 }
 
 /// The features as a list, pairs of arguments only where there is nothing else to name.
 fn list(features: &[&Described]) -> Option<String> {
-    let named = |feature: &&&Described| feature.class != FeatureClass::Bigram;
+    // What an act does in a place says it better than each of the objects there.
+    let place = features.iter().any(|feature| feature.class == FeatureClass::Place);
+    let named = |feature: &&&Described| {
+        feature.class != FeatureClass::Bigram && !(place && feature.class == FeatureClass::Object)
+    };
     let words = |features: Vec<&str>| (!features.is_empty()).then(|| features.join(", "));
     words(features.iter().filter(named).map(|feature| feature.text.as_str()).collect())
         .or_else(|| words(features.iter().map(|feature| feature.text.as_str()).collect()))
-}
-
-/// An execution's command line; its name where it has no arguments.
-fn command(execution: &Execution) -> String {
-    if execution.arguments.is_empty() { execution.name.clone() } else { execution.arguments.joined() }
 }

@@ -35,6 +35,16 @@ pub(crate) fn pack_all(features: &[Feature], packed: &mut Vec<Packed>) {
     packed.dedup();
 }
 
+/// Whether a feature is of this class.
+pub(crate) fn is_of(packed: Packed, class: FeatureClass) -> bool {
+    packed & CLASS_BITS == class as u64
+}
+
+/// The class's discriminant.
+pub(crate) fn class(packed: Packed) -> Option<FeatureClass> {
+    FeatureClass::from_u8((packed & CLASS_BITS) as u8)
+}
+
 /// A feature's squared weight.
 pub(crate) fn square(packed: Packed) -> f32 {
     SQUARES[(packed & CLASS_BITS) as usize]
@@ -125,7 +135,7 @@ mod tests {
 
     /// Features whose hashes often name the same place.
     fn feature() -> impl Strategy<Value = Packed> {
-        (0u64..4, 0u64..64, 0u64..17).prop_map(|(high, low, class)| high << 55 | low << 5 | class)
+        (0u64..4, 0u64..64, 0u64..21).prop_map(|(high, low, class)| high << 55 | low << 5 | class)
     }
 
     proptest! {

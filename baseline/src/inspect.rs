@@ -153,6 +153,8 @@ impl Workload {
     ) -> Inspection {
         let mut embedding = Embedding::default();
         shared.embedder.embed(execution, &mut embedding);
+        let any = if row.is_none() { self.one_of_many(execution, shared, &mut embedding) } else { None };
+        let execution = any.as_ref().unwrap_or(execution);
         let mut packed = Vec::new();
         features::pack_all(&embedding.features, &mut packed);
         let query = Query::new(&packed, context, &embedding.vector);

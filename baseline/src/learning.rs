@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use anomaly_vectorizer::Kind;
+
 use crate::row::{Recent, Timestamp, WorkloadRecord};
 use crate::settings::Settings;
 use crate::verdict::Progress;
@@ -31,23 +33,24 @@ impl Recent {
 }
 
 /// How far a workload's learning is at `now`.
-pub(crate) fn progress(settings: &Settings, record: &WorkloadRecord, now: Timestamp) -> Progress {
+pub(crate) fn progress(settings: &Settings, kind: Kind, record: &WorkloadRecord, now: Timestamp) -> Progress {
     Progress {
         executions: record.executions,
         executions_needed: settings.learn_executions,
         seconds: since(record.first_seen, now).as_secs(),
-        seconds_needed: settings.learn_for.as_secs(),
+        seconds_needed: settings.learn_for_of(kind).as_secs(),
         new_percent: record.recent.percent(),
         new_percent_allowed: (settings.learn_until_far_share * 100.0) as u8,
     }
 }
 
 /// Whether the workload has learned enough at `now`.
-pub(crate) fn is_enough(settings: &Settings, record: &WorkloadRecord, now: Timestamp) -> bool {
-    let Settings { learn_executions, learn_for, learn_until_far_share, .. } = settings;
+pub(crate) fn is_enough(settings: &Settings, kind: Kind, record: &WorkloadRecord, now: Timestamp) -> bool {
+    let Settings { learn_executions, learn_until_far_share, .. } = settings;
+    let learn_for = settings.learn_for_of(kind);
     let WorkloadRecord { executions, recent, first_seen, .. } = record;
     let elapsed = since(*first_seen, now);
-    if elapsed < *learn_for {
+    if elapsed < learn_for {
         return false;
     }
     let settled = f64::from(recent.percent()) <= learn_until_far_share * 100.0;
@@ -58,7 +61,7 @@ pub(crate) fn is_enough(settings: &Settings, record: &WorkloadRecord, now: Times
     let quiet = !learn_for.is_zero()
         && *learn_executions <= Settings::USUAL_EXECUTIONS
         && *executions >= learn_executions.div_ceil(Settings::QUIET_SHARE)
-        && since(recent.last_far, now) >= *learn_for;
+        && since(recent.last_far, now) >= learn_for;
     quiet || (*executions >= *learn_executions && (settled || out_of_patience))
 }
 
@@ -85,17 +88,23 @@ mod tests {
 
     #[test]
     fn it_takes_executions_and_time_and_few_far_ones() {
-        let enough = |executions, far, now| is_enough(&settings(), &record(executions, far, now), now);
+        let enough =
+            |executions, far, now| is_enough(&settings(), Kind::Exec, &record(executions, far, now), now);
         assert!(enough(100, 10, 60 * SECOND));
         assert!(!enough(99, 10, 60 * SECOND));
         assert!(!enough(100, 10, 59 * SECOND));
         assert!(!enough(100, 11, 60 * SECOND));
-        assert!(!is_enough(&settings(), &WorkloadRecord { executions: 100, ..Default::default() }, 0));
+        assert!(!is_enough(
+            &settings(),
+            Kind::Exec,
+            &WorkloadRecord { executions: 100, ..Default::default() },
+            0
+        ));
     }
 
     #[test]
     fn a_workload_that_never_settles_is_watched_in_the_end() {
-        let enough = |executions, now| is_enough(&settings(), &record(executions, 50, now), now);
+        let enough = |executions, now| is_enough(&settings(), Kind::Exec, &record(executions, 50, now), now);
         assert!(!enough(400, 119 * SECOND));
         assert!(!enough(399, 120 * SECOND));
         assert!(enough(400, 120 * SECOND));
@@ -104,22 +113,23 @@ mod tests {
     #[test]
     fn where_little_runs_quiet_is_evidence() {
         let usual = Settings { learn_executions: Settings::USUAL_EXECUTIONS, ..settings() };
-        let enough = |executions, now| is_enough(&usual, &record(executions, 50, 10 * SECOND), now);
+        let enough =
+            |executions, now| is_enough(&usual, Kind::Exec, &record(executions, 50, 10 * SECOND), now);
         assert!(enough(10, 70 * SECOND));
         assert!(!enough(9, 70 * SECOND));
         assert!(!enough(10, 69 * SECOND), "the last far one was too short ago");
         let compressed = Settings { learn_for: Duration::ZERO, ..usual.clone() };
-        assert!(!is_enough(&compressed, &record(10, 50, 0), 70 * SECOND));
+        assert!(!is_enough(&compressed, Kind::Exec, &record(10, 50, 0), 70 * SECOND));
         let more = Settings { learn_executions: Settings::USUAL_EXECUTIONS + 1, ..usual };
-        assert!(!is_enough(&more, &record(50, 50, 0), 70 * SECOND), "more were asked for");
+        assert!(!is_enough(&more, Kind::Exec, &record(50, 50, 0), 70 * SECOND), "more were asked for");
         let never = Settings { learn_executions: u64::MAX, ..settings() };
-        assert!(!is_enough(&never, &record(1_000_000, 0, 0), 70_000 * SECOND));
+        assert!(!is_enough(&never, Kind::Exec, &record(1_000_000, 0, 0), 70_000 * SECOND));
     }
 
     #[test]
     fn a_clock_that_jumps_back_ends_nothing() {
         let mut record = record(1_000_000, 0, 0);
         record.first_seen = 1_000 * SECOND;
-        assert!(!is_enough(&settings(), &record, 0));
+        assert!(!is_enough(&settings(), Kind::Exec, &record, 0));
     }
 }

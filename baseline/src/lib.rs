@@ -9,6 +9,7 @@
 
 mod calibration;
 mod counters;
+mod crowds;
 mod decide;
 mod distance;
 mod engine;

@@ -44,7 +44,8 @@ impl People {
 
     /// Notes which decisions a workload that is loaded follows already, though they are not settled.
     pub(crate) fn applied(&mut self, record: &WorkloadRecord) {
-        for (id, outcome) in &record.applied {
+        let acts = record.acts.values().flat_map(|record| &record.applied);
+        for (id, outcome) in record.applied.iter().chain(acts) {
             let before = self.waiting.len();
             self.waiting.retain(|feedback| feedback.id != *id);
             if self.waiting.len() < before {

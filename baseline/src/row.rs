@@ -1,6 +1,8 @@
 //! What is kept of a distinct execution, in the store's terms.
 
-use anomaly_vectorizer::{Execution, Feature, Seen};
+use std::collections::BTreeMap;
+
+use anomaly_vectorizer::{Execution, Feature, Kind, Seen};
 
 /// Microseconds since the Unix epoch, UTC.
 pub type Timestamp = i64;
@@ -137,11 +139,10 @@ pub fn key_without_surroundings(key: u128, seen: Seen) -> u128 {
 /// One distinct execution of a workload, as a store keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredRow {
-    /// What kind of act: `exec`. Others come later, kept apart in the same table.
-    pub kind: String,
     /// The exact key of the feature set, unique per workload and kind.
     pub key: u128,
-    /// The canonical, scrubbed execution: a newer feature version is computed from it.
+    /// The canonical, scrubbed execution: a newer feature version is computed from it. Its kind is part of what the row
+    /// is found by.
     pub execution: Execution,
     /// The features, sorted by hash.
     pub features: Vec<Feature>,
@@ -187,6 +188,15 @@ pub struct WorkloadRecord {
     /// People's decisions that the rows beside this record follow already, by id, with what came of each. Kept until
     /// the decisions' own log has it: a decision is applied once, whenever the process ends.
     pub applied: Vec<(u128, String)>,
+    /// The same of each kind of act that a rule has asked about; these have no acts of their own.
+    pub acts: BTreeMap<Kind, WorkloadRecord>,
+}
+
+impl WorkloadRecord {
+    /// What is kept of a kind of act, executions included.
+    pub fn of(&self, kind: Kind) -> Option<&Self> {
+        if kind.is_act() { self.acts.get(&kind) } else { Some(self) }
+    }
 }
 
 /// Which of the last executions of a warm-up were far from everything before them.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use anomaly_vectorizer::{Embedder, Embedding, Execution, Feature, FeatureClass, Seen};
 
+use crate::crowds::Crowds;
 use crate::features::{self, Packed};
 use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp};
 
@@ -62,6 +63,7 @@ pub(crate) struct Rows {
     free: Vec<u32>,
     by_key: HashMap<u128, u32>,
     by_state: [usize; 4],
+    pub(crate) crowds: Crowds,
 }
 
 impl Rows {
@@ -89,6 +91,7 @@ impl Rows {
             self.remove(number);
         }
         self.by_state[row.state as usize] += 1;
+        self.crowds.add(&row);
         let key = row.key;
         let number = match self.free.pop() {
             Some(number) => {
@@ -108,6 +111,7 @@ impl Rows {
         let row = self.slots.get_mut(number as usize)?.take()?;
         self.by_key.remove(&row.key);
         self.by_state[row.state as usize] -= 1;
+        self.crowds.remove(&row);
         self.free.push(number);
         Some(row)
     }
@@ -117,7 +121,9 @@ impl Rows {
         if let Some(row) = self.slots.get_mut(number as usize).and_then(Option::as_mut) {
             self.by_state[row.state as usize] -= 1;
             self.by_state[state as usize] += 1;
+            self.crowds.remove(row);
             row.state = state;
+            self.crowds.add(row);
         }
     }
 
@@ -131,7 +137,6 @@ impl Rows {
 pub(crate) fn to_stored(row: &Row, embedder: &dyn Embedder, scratch: &mut Embedding) -> StoredRow {
     embedder.embed(&row.execution, scratch);
     StoredRow {
-        kind: EXEC.to_owned(),
         key: row.key,
         execution: row.execution.clone(),
         features: scratch.features.clone(),
@@ -147,13 +152,9 @@ pub(crate) fn to_stored(row: &Row, embedder: &dyn Embedder, scratch: &mut Embedd
     }
 }
 
-/// The kind of act that an execution is.
-pub(crate) const EXEC: &str = "exec";
-
-/// A row from what the store kept; `None` for kinds that this release does not know.
-pub(crate) fn from_stored(stored: StoredRow) -> Option<Row> {
+/// A row from what the store kept.
+pub(crate) fn from_stored(stored: StoredRow) -> Row {
     let StoredRow {
-        kind,
         key,
         execution,
         features,
@@ -167,11 +168,8 @@ pub(crate) fn from_stored(stored: StoredRow) -> Option<Row> {
         distance,
         state,
     } = stored;
-    if kind != EXEC {
-        return None;
-    }
     let features = packed(&features);
-    Some(Row {
+    Row {
         key,
         weight: features::total(&features),
         execution,
@@ -187,7 +185,7 @@ pub(crate) fn from_stored(stored: StoredRow) -> Option<Row> {
         unsaved: Unsaved::Nothing,
         // Not kept: a restart forgets how often today, which makes a repeat score a little higher, never lower.
         runs_today: 0,
-    })
+    }
 }
 
 fn packed(features: &[Feature]) -> Box<[Packed]> {

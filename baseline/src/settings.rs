@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use anomaly_vectorizer::Kind;
+
 use crate::pattern::Pattern;
 use crate::score::Score;
 
@@ -41,6 +43,9 @@ pub struct Settings {
     pub learn_executions: u64,
     /// ... and this much time has passed since its first ...
     pub learn_for: Duration,
+    /// (for acts this much since the first of their kind, because what a program does besides is rarer and follows the
+    /// hours of the day) ...
+    pub learn_acts_for: Duration,
     /// ... and at most this share of its last [`RECENT`](Self::RECENT) executions was far from everything before it, so
     /// that it would be held from now on. Where no more than the usual executions were asked for, a fifth of them is
     /// enough where none was far for as long as `learn_for`; and [`PATIENCE`](Self::PATIENCE) times as many end it however many were.
@@ -84,6 +89,11 @@ impl Settings {
     /// Days that rows seen in two different weeks or more are kept, and that held and forgotten ones are remembered.
     pub const LONG_RETENTION_DAYS: u16 = 35;
 
+    /// How long a kind of act is learned at least.
+    pub fn learn_for_of(&self, kind: Kind) -> Duration {
+        if kind.is_act() { self.learn_acts_for } else { self.learn_for }
+    }
+
     /// The threshold of a workload.
     pub fn threshold_of(&self, workload: &str) -> Threshold {
         let matching = self.thresholds.iter().filter(|(pattern, _)| pattern.matches(workload));
@@ -104,6 +114,7 @@ impl Default for Settings {
             // costs an alert too many teaches more than none, and the threshold keeps the day's budget anyway.
             learn_executions: Self::USUAL_EXECUTIONS,
             learn_for: Duration::from_secs(30),
+            learn_acts_for: Duration::from_secs(24 * 60 * 60),
             learn_until_far_share: 0.2,
             threshold: Threshold::Auto,
             thresholds: Vec::new(),

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 
 use crate::feedback::{FeedbackLog, Settled};
+use anomaly_vectorizer::Kind;
+
 use crate::row::{StoredRow, WorkloadRecord};
 
 /// Whether this process may write.
@@ -69,7 +71,7 @@ pub trait Store: Send {
     -> Result<(), StoreError>;
 
     /// Deletes rows by kind and key. Durable as `save`.
-    fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError>;
+    fn delete(&mut self, workload: &str, keys: &[(Kind, u128)]) -> Result<(), StoreError>;
 
     /// Housekeeping that is due: compaction, sync, pruning of old versions. Called every few seconds when idle.
     fn maintain(&mut self) -> Result<(), StoreError>;

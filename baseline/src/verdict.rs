@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anomaly_vectorizer::{Context, Execution};
+use anomaly_vectorizer::{Context, Execution, Kind};
 
 use crate::row::{Day, Timestamp};
 use crate::score::{Level, Score};
@@ -128,6 +128,8 @@ impl Verdict {
 pub struct WorkloadStatus {
     /// Its name.
     pub workload: Arc<str>,
+    /// What kind of act the rest is about.
+    pub kind: Kind,
     /// How far learning is; `None` once it has learned enough.
     pub learning: Option<Progress>,
     /// Executions seen, repeats included.

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Inner, Loaded, Phase};
 use crate::people::People;
-use crate::rows::EXEC;
 use crate::store::{Access, Store, StoreError};
-use crate::workload::Workload;
 
 /// How often new rows are written. Twice in the second that the design allows, for a write takes time too.
 const INTERVAL: Duration = Duration::from_millis(400);
@@ -73,7 +71,7 @@ fn load(inner: &Arc<Inner>, store: &mut dyn Store, people: &mut People) -> Resul
         rows += stored.len();
         people.applied(&record);
         let name: Arc<str> = name.into();
-        inner.insert(Arc::clone(&name), Workload::load(name, record, stored, &inner.shared));
+        inner.load(&name, record, stored);
     })?;
     // Before anything is observed: what a killed writer had begun is finished as if it had not been interrupted.
     people.apply(inner, access);
@@ -143,7 +141,10 @@ impl State {
             return Ok(());
         }
         let embedder = &*inner.shared.embedder;
-        for (name, workload) in inner.workloads() {
+        let kinds = inner.by_name();
+        let kinds =
+            kinds.iter().flat_map(|(name, kinds)| kinds.iter().map(move |of_kind| (name, kinds, of_kind)));
+        for (name, kinds, workload) in kinds {
             let take = || workload.lock().take_unsaved(AT_ONCE, with_counts, embedder);
             // What comes while this is written waits for the next time: a busy workload would be written without end.
             let mut left = workload.lock().waiting(with_counts);
@@ -154,15 +155,15 @@ impl State {
                     let last = more.rows.is_empty() && more.deleted.is_empty();
                     batch.rows.extend(more.rows);
                     batch.deleted.extend(more.deleted);
-                    batch.record = more.record;
                     if last {
                         break;
                     }
                 }
                 // A row that was deleted and came back is in both: it is deleted first.
-                let deleted: Vec<_> = batch.deleted.iter().map(|&key| (EXEC.to_owned(), key)).collect();
-                let result = if deleted.is_empty() { Ok(()) } else { store.delete(&name, &deleted) }
-                    .and_then(|()| store.save(&name, &batch.record, &batch.rows));
+                let kind = workload.lock().kind;
+                let deleted: Vec<_> = batch.deleted.iter().map(|&key| (kind, key)).collect();
+                let result = if deleted.is_empty() { Ok(()) } else { store.delete(name, &deleted) }
+                    .and_then(|()| store.save(name, &kinds.record(), &batch.rows));
                 if let Err(error) = result {
                     workload.lock().put_back(&batch);
                     return Err(error);

@@ -7,8 +7,9 @@
 //! learned through one feed has to serve another.
 
 use crate::{
-    Arguments, CUT, Execution, MAX_ARGUMENT_BYTES, MAX_NAME_BYTES,
-    execution::{MAX_CUT_BYTES, cut, cut_bytes},
+    Arguments, CUT, Execution, MAX_ARGUMENT_BYTES,
+    act::Kind,
+    execution::{MAX_CUT_BYTES, cut_bytes, name, until_nul},
     scrub::Scrubber,
 };
 
@@ -60,6 +61,7 @@ impl Raw<'_> {
             Arguments::new(text.split('\0').skip(self.inserted(area)))
         };
         Execution {
+            kind: Kind::Exec,
             name: name(self.name),
             parent: name(self.parent),
             grandparent: name(self.grandparent),
@@ -109,24 +111,15 @@ pub fn area<I: IntoIterator<Item: AsRef<[u8]>>>(arguments: I) -> Vec<u8> {
     area
 }
 
-/// A `comm` as text, bounded.
-fn name(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(cut_bytes(until_nul(bytes), MAX_NAME_BYTES));
-    cut(&text, MAX_NAME_BYTES).to_owned()
-}
-
 /// What the kernel keeps of a name.
 fn comm(name: &[u8]) -> &[u8] {
     &name[..name.len().min(COMM_BYTES)]
 }
 
-fn until_nul(bytes: &[u8]) -> &[u8] {
-    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::MAX_NAME_BYTES;
 
     fn arguments(raw: Raw<'_>) -> Vec<String> {
         raw.execution(&Scrubber::default()).arguments.iter().map(str::to_owned).collect()

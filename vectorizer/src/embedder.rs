@@ -48,11 +48,19 @@ pub enum FeatureClass {
     Number = 15,
     /// What a command in script text runs.
     Command = 16,
+    /// Of an act: the program with the directory it lies in and its user.
+    Program = 17,
+    /// Of an act: its kind and manner.
+    Manner = 18,
+    /// Of an act: the program, the manner and where its object is.
+    Place = 19,
+    /// Of an act: the same with the object itself.
+    Object = 20,
 }
 
 impl FeatureClass {
     /// Every class, in the order of the discriminants.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::Name,
         Self::Parent,
         Self::Grandparent,
@@ -70,6 +78,10 @@ impl FeatureClass {
         Self::Bigram,
         Self::Number,
         Self::Command,
+        Self::Program,
+        Self::Manner,
+        Self::Place,
+        Self::Object,
     ];
 
     /// The class with this discriminant, as stored with a row.
@@ -82,7 +94,8 @@ impl FeatureClass {
         match self {
             Self::Name | Self::Uid | Self::Directory | Self::Word | Self::Variable => 1.0,
             Self::Scheme | Self::Host | Self::Operator | Self::Number => 1.0,
-            Self::Command => 1.2,
+            Self::Program | Self::Manner | Self::Object => 1.0,
+            Self::Command | Self::Place => 1.2,
             Self::Parent | Self::Grandparent => 0.85,
             Self::Basename => 0.8,
             Self::Flag => 0.7,

@@ -6,6 +6,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeSeq};
 
+use crate::act::Kind;
+
 /// How many bytes of the argument area count, the NUL behind every argument included.
 pub const MAX_ARGUMENT_BYTES: usize = 4096;
 
@@ -18,11 +20,15 @@ pub(crate) const MAX_CUT_BYTES: usize = MAX_ARGUMENT_BYTES - 1 - CUT.len_utf8();
 /// How many bytes of a process name count. The kernel keeps 15; recordings of other origin may have more.
 pub const MAX_NAME_BYTES: usize = 64;
 
-/// One successful exec, canonical and scrubbed: bounded text without secrets.
+/// One successful exec, canonical and scrubbed: bounded text without secrets; or another act in the same terms.
 ///
-/// Built by [`canonical::Raw::execution`](crate::canonical::Raw::execution), which alone establishes those properties.
+/// Built by [`canonical::Raw::execution`](crate::canonical::Raw::execution) and by
+/// [`Act::execution`](crate::act::Act::execution), which alone establish those properties.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct Execution {
+    /// What kind of act it is.
+    #[serde(default, skip_serializing_if = "Kind::is_exec")]
+    pub kind: Kind,
     /// The new program's name as the kernel shows it (`comm`), at most [`MAX_NAME_BYTES`].
     pub name: String,
     /// The name of the process that called exec's parent; empty where it is not known.
@@ -34,6 +40,21 @@ pub struct Execution {
     /// The arguments that were passed to exec.
     #[serde(rename = "args")]
     pub arguments: Arguments,
+}
+
+impl Execution {
+    /// What was done, for a person to read: the command line, the name where there are no arguments; of another act
+    /// its kind, object and manner. Not quoted: it cannot be parsed back.
+    pub fn command_line(&self) -> String {
+        if self.kind.is_act() {
+            let parts = self.arguments.iter().skip(1).filter(|part| !part.is_empty());
+            parts.fold(self.kind.to_string(), |line, part| line + " " + part)
+        } else if self.arguments.is_empty() {
+            self.name.clone()
+        } else {
+            self.arguments.joined()
+        }
+    }
 }
 
 /// An argument vector as text, less than [`MAX_ARGUMENT_BYTES`] long.
@@ -124,6 +145,17 @@ impl<'de> Deserialize<'de> for Arguments {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Self::new(Vec::<String>::deserialize(deserializer)?))
     }
+}
+
+/// A `comm` as text, bounded; what follows the first NUL is no part of it.
+pub(crate) fn name(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(cut_bytes(until_nul(bytes), MAX_NAME_BYTES));
+    cut(&text, MAX_NAME_BYTES).to_owned()
+}
+
+/// What comes before the first NUL.
+pub(crate) fn until_nul(bytes: &[u8]) -> &[u8] {
+    bytes.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// The longest prefix of `text` that is at most `bytes` long and ends at a character's boundary.

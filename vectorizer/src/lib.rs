@@ -9,8 +9,10 @@
 //! 1. [`canonical`] turns what a feed saw (any bytes, any length) into an [`Execution`]: text, bounded, with a script's
 //!    arguments as they were passed to exec and not as the kernel rewrote them, and with secrets [scrubbed](scrub).
 //! 2. An [`Embedder`] turns the execution into an [`Embedding`]: features, exact key, vector.
-//! 3. [`context`] holds what surrounds an execution and is kept *beside* its vector: terminal, login, origin, sockets.
+//! 3. [`act`] tells what a process does beside executing in the same terms.
+//! 4. [`context`] holds what surrounds an execution and is kept *beside* its vector: terminal, login, origin, sockets.
 
+pub mod act;
 mod article;
 pub mod canonical;
 pub mod context;
@@ -19,6 +21,7 @@ mod execution;
 pub mod hashed;
 pub mod scrub;
 
+pub use act::{Act, Kind};
 pub use article::Article;
 pub use context::{Context, Seen, Surroundings};
 pub use embedder::{DIMENSIONS, Described, Embedder, Embedding, Feature, FeatureClass, Space, Vector};

@@ -1,7 +1,7 @@
 //! Which features an execution has, in the words that people read.
 
 use anomaly_vectorizer::{
-    Embedder, Hashed,
+    Act, Embedder, Hashed, Kind,
     canonical::{Raw, area},
     scrub::Scrubber,
 };
@@ -202,4 +202,97 @@ fn pairs_are_of_what_stays() {
             "sequence -f /var/log",
         ]
     );
+}
+
+fn act(kind: Kind, object: &str, manner: &[&str]) -> Vec<String> {
+    let act = Act {
+        kind,
+        name: b"nginx",
+        parent: b"sh",
+        uid: 33,
+        executable: b"/usr/sbin/nginx",
+        ..Act::default()
+    };
+    let act = Act { object: object.as_bytes(), manner, ..act }.execution(&Scrubber::default());
+    let described = Hashed::default().describe(&act);
+    // Name, parent, uid and program are the same for all of them.
+    assert_eq!(described[3].text, "program nginx in /usr/sbin as 33");
+    described.into_iter().skip(4).map(|described| described.text).collect()
+}
+
+#[test]
+fn acts_are_what_came_together() {
+    for (kind, object, manner, expected) in [
+        (
+            Kind::Open,
+            "/etc/shadow",
+            &["read"][..],
+            &[
+                "manner open read",
+                "act nginx open read in /etc",
+                "directory /etc",
+                "file shadow",
+                "object nginx open read in /etc shadow",
+            ][..],
+        ),
+        (
+            Kind::Open,
+            "/etc/*",
+            &["read"],
+            &["manner open read", "act nginx open read in /etc", "directory /etc"],
+        ),
+        (
+            Kind::Connect,
+            "10.96.0.1:443",
+            &["tcp"],
+            &[
+                "manner connect tcp",
+                "act nginx connect tcp at private 10.96.0.0 port 443",
+                "host private",
+                "number 443",
+                "object nginx connect tcp at private 10.96.0.0 port 443 10.96.0.1:443",
+            ],
+        ),
+        (
+            Kind::Connect,
+            "203.0.113.7:41000",
+            &["tcp"],
+            &[
+                "manner connect tcp",
+                "act nginx connect tcp at public port high",
+                "host public",
+                "number high",
+            ],
+        ),
+        (
+            Kind::Ptrace,
+            "sshd",
+            &["attach"],
+            &[
+                "manner ptrace attach",
+                "act nginx ptrace attach",
+                "directory ",
+                "file sshd",
+                "object nginx ptrace attach sshd",
+            ],
+        ),
+        (Kind::Other, "", &["bpf"], &["manner other bpf", "act nginx other bpf"]),
+    ] {
+        assert_eq!(act(kind, object, manner), expected, "{kind} {object}");
+    }
+}
+
+#[test]
+fn what_is_made_up_anew_is_no_news_in_an_act() {
+    let pairs = [
+        (Kind::Open, "/tmp/tmpab12cdzf/x", "/tmp/tmpq9ffzzaa/x"),
+        (Kind::Open, "/proc/1234/status", "/proc/77/status"),
+        (Kind::Open, "/var/log/app-2026-11-21.log", "/var/log/app-2026-11-22.log"),
+        (Kind::Connect, "203.0.113.7:443", "198.51.100.9:443"),
+        (Kind::Accept, "203.0.113.7:443", "198.51.100.9:443"),
+        (Kind::Link, "/var/lib/dpkg/tmp.ci/a.9f8e7d6c5b", "/var/lib/dpkg/tmp.ci/a.1a2b3c4d5e"),
+    ];
+    for (kind, one, other) in pairs {
+        assert_eq!(act(kind, one, &["read"]), act(kind, other, &["read"]), "{one} {other}");
+    }
 }

@@ -10,7 +10,7 @@
 use std::{fmt::Write as _, fs, path::PathBuf};
 
 use anomaly_vectorizer::{
-    Article, Embedder, Embedding, Execution, Hashed,
+    Act, Article, Embedder, Embedding, Execution, Hashed, Kind,
     canonical::{Raw, area},
     scrub::Scrubber,
 };
@@ -39,6 +39,15 @@ struct Input {
     /// ... or a text and how often it is repeated as one argument.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated: Option<(String, usize)>,
+    /// Or it is another act than an execution ...
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
+    /// ... with this object ...
+    #[serde(skip_serializing_if = "String::is_empty")]
+    object: String,
+    /// ... in this manner.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    manner: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     executable: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -65,6 +74,19 @@ struct Golden {
 
 impl Input {
     fn execution(&self) -> Execution {
+        if let Some(kind) = self.kind {
+            let manner: Vec<_> = self.manner.iter().map(String::as_str).collect();
+            return Act {
+                kind,
+                name: self.name.as_bytes(),
+                parent: self.parent.as_bytes(),
+                uid: self.uid,
+                executable: self.executable.as_bytes(),
+                object: self.object.as_bytes(),
+                manner: &manner,
+            }
+            .execution(&Scrubber::default());
+        }
         let bytes = if let Some((text, times)) = &self.repeated {
             area([self.name.clone(), "-c".into(), text.repeat(*times)])
         } else if self.area.is_empty() {

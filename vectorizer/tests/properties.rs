@@ -121,7 +121,7 @@ fn arguments() -> impl Strategy<Value = Vec<String>> {
 prop_compose! {
     fn execution()(name in argument(), parent in any::<String>(), grandparent in any::<String>(), uid in any::<u32>(),
                    arguments in arguments()) -> Execution {
-        Execution { name, parent, grandparent, uid, arguments: arguments.iter().collect() }
+        Execution { name, parent, grandparent, uid, arguments: arguments.iter().collect(), ..Execution::default() }
     }
 }
 

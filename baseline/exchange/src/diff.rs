@@ -34,13 +34,13 @@ pub struct Difference<'a> {
 /// Compares the rows of one workload. Counts, times and distances change with every run and make no difference.
 pub fn diff<'a>(before: &'a [StoredRow], after: &'a [StoredRow]) -> Difference<'a> {
     let index = |rows: &'a [StoredRow]| -> HashMap<_, &'a StoredRow> {
-        rows.iter().map(|row| ((row.kind.as_str(), row.key), row)).collect()
+        rows.iter().map(|row| ((row.execution.kind, row.key), row)).collect()
     };
     let (old, new) = (index(before), index(after));
     let mut difference = Difference::default();
     let mut states = Vec::new();
     for row in after {
-        match old.get(&(row.kind.as_str(), row.key)) {
+        match old.get(&(row.execution.kind, row.key)) {
             None => difference.changes.push(Change::New(row)),
             Some(before) if before.state != row.state => states.push(Change::State { before, after: row }),
             Some(before) => {
@@ -49,7 +49,7 @@ pub fn diff<'a>(before: &'a [StoredRow], after: &'a [StoredRow]) -> Difference<'
             }
         }
     }
-    let gone = before.iter().filter(|row| !new.contains_key(&(row.kind.as_str(), row.key)));
+    let gone = before.iter().filter(|row| !new.contains_key(&(row.execution.kind, row.key)));
     difference.changes.extend(gone.map(Change::Gone));
     difference.changes.append(&mut states);
     difference

@@ -1,8 +1,9 @@
 //! One line of an exported baseline.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use anomaly_baseline::{Day, DaySet, RowState, Timestamp, WorkloadRecord};
+use anomaly_vectorizer::Kind;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The version of the lines. Raised by every change that an older release would misread; keys that it does not know
@@ -39,6 +40,16 @@ pub(crate) struct End {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Workload<'a> {
     pub(crate) workload: Cow<'a, str>,
+    #[serde(flatten)]
+    pub(crate) executions: Period,
+    /// The same of each other kind of act.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) acts: BTreeMap<Kind, Period>,
+}
+
+/// How often and when a kind of act was seen.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Period {
     pub(crate) executions: u64,
     pub(crate) first_seen: Moment,
     pub(crate) last_seen: Moment,
@@ -136,6 +147,18 @@ impl From<State> for RowState {
 
 impl<'a> Workload<'a> {
     pub(crate) fn of(workload: &'a str, record: &WorkloadRecord) -> Self {
+        let acts = record.acts.iter().map(|(kind, record)| (*kind, Period::of(record))).collect();
+        Self { workload: workload.into(), executions: Period::of(record), acts }
+    }
+
+    pub(crate) fn record(&self) -> Result<WorkloadRecord, &'static str> {
+        let acts = self.acts.iter().map(|(kind, period)| Ok((*kind, period.record()?)));
+        Ok(WorkloadRecord { acts: acts.collect::<Result<_, _>>()?, ..self.executions.record()? })
+    }
+}
+
+impl Period {
+    fn of(record: &WorkloadRecord) -> Self {
         // How far its warm-up is and which decisions it follows are this database's own.
         let WorkloadRecord {
             executions,
@@ -147,9 +170,9 @@ impl<'a> Workload<'a> {
             recent: _,
             window: _,
             applied: _,
+            acts: _,
         } = record;
         Self {
-            workload: workload.into(),
             executions: *executions,
             first_seen: Moment::of(*first_seen),
             last_seen: Moment::of(*last_seen),
@@ -159,8 +182,8 @@ impl<'a> Workload<'a> {
         }
     }
 
-    pub(crate) fn record(&self) -> Result<WorkloadRecord, &'static str> {
-        let Self { executions, first_seen, last_seen, first_day, learned_at, days, .. } = self;
+    fn record(&self) -> Result<WorkloadRecord, &'static str> {
+        let Self { executions, first_seen, last_seen, first_day, learned_at, days } = self;
         Ok(WorkloadRecord {
             executions: *executions,
             first_seen: first_seen.time(),

@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use anomaly_baseline::{Day, DaySet, RowState, StoredRow, Timestamp, WorkloadRecord};
+use anomaly_vectorizer::Kind;
 
 use crate::Portion;
 
@@ -29,7 +30,7 @@ pub struct Merged {
     /// Rows to be written, new ones and those that change.
     pub rows: Vec<StoredRow>,
     /// Rows to be deleted, by kind and key.
-    pub deleted: Vec<(String, u128)>,
+    pub deleted: Vec<(Kind, u128)>,
     /// How many of the written rows are new.
     pub added: usize,
     /// How many rows of theirs change nothing.
@@ -40,10 +41,10 @@ pub struct Merged {
 
 /// Adds their rows to ours.
 pub fn merge(ours: &Portion, theirs: Portion) -> Merged {
-    let known: HashMap<_, _> = ours.rows.iter().map(|row| ((row.kind.as_str(), row.key), row)).collect();
+    let known: HashMap<_, _> = ours.rows.iter().map(|row| ((row.execution.kind, row.key), row)).collect();
     let mut merged = Merged { record: records(&ours.record, &theirs.record), ..Merged::default() };
     for row in theirs.rows {
-        match known.get(&(row.kind.as_str(), row.key)) {
+        match known.get(&(row.execution.kind, row.key)) {
             None => {
                 merged.added += 1;
                 merged.rows.push(row);
@@ -68,10 +69,10 @@ pub fn merge(ours: &Portion, theirs: Portion) -> Merged {
 /// Puts their rows in the place of ours. What was denied here stays denied.
 pub fn replace(ours: &Portion, theirs: Portion) -> Merged {
     let mut brought: HashMap<_, _> =
-        theirs.rows.iter().map(|row| (row.kind.clone(), row.key)).zip(0..).collect();
+        theirs.rows.iter().map(|row| (row.execution.kind, row.key)).zip(0..).collect();
     let mut merged = Merged { record: theirs.record, rows: theirs.rows, ..Merged::default() };
     for row in &ours.rows {
-        let place: Option<usize> = brought.remove(&(row.kind.clone(), row.key));
+        let place: Option<usize> = brought.remove(&(row.execution.kind, row.key));
         match place.map(|place| &mut merged.rows[place]) {
             Some(after) if row.state == RowState::Denied && after.state != RowState::Denied => {
                 let theirs = std::mem::replace(&mut after.state, RowState::Denied);
@@ -79,7 +80,7 @@ pub fn replace(ours: &Portion, theirs: Portion) -> Merged {
             }
             Some(after) => merged.unchanged += usize::from(after == row),
             None if row.state == RowState::Denied => {}
-            None => merged.deleted.push((row.kind.clone(), row.key)),
+            None => merged.deleted.push((row.execution.kind, row.key)),
         }
     }
     merged.added = brought.len();
@@ -98,14 +99,17 @@ pub fn shift(portion: &mut Portion, today: Day) {
         return;
     };
     let by = today.saturating_sub(newest);
-    let time = |time: &mut Timestamp| *time = time.saturating_add(DAY.saturating_mul(by.into()));
     let day = |day: &mut Day| *day = day.saturating_add(by);
-    let record = &mut portion.record;
-    time(&mut record.first_seen);
-    time(&mut record.last_seen);
-    record.learned_at.iter_mut().for_each(time);
-    day(&mut record.first_day);
-    day(&mut record.days.last);
+    let time = |time: &mut Timestamp| *time = time.saturating_add(DAY.saturating_mul(by.into()));
+    let mut acts = std::mem::take(&mut portion.record.acts);
+    for record in acts.values_mut().chain([&mut portion.record]) {
+        time(&mut record.first_seen);
+        time(&mut record.last_seen);
+        record.learned_at.iter_mut().for_each(time);
+        day(&mut record.first_day);
+        day(&mut record.days.last);
+    }
+    portion.record.acts = acts;
     for row in &mut portion.rows {
         time(&mut row.first_seen);
         time(&mut row.last_seen);
@@ -134,6 +138,15 @@ fn both(ours: &StoredRow, theirs: &StoredRow) -> StoredRow {
 }
 
 fn records(ours: &WorkloadRecord, theirs: &WorkloadRecord) -> WorkloadRecord {
+    let mut acts = ours.acts.clone();
+    for (kind, theirs) in &theirs.acts {
+        let both = acts.get(kind).map_or_else(|| theirs.clone(), |ours| records(ours, theirs));
+        acts.insert(*kind, both);
+    }
+    WorkloadRecord { acts, ..of_kind(ours, theirs) }
+}
+
+fn of_kind(ours: &WorkloadRecord, theirs: &WorkloadRecord) -> WorkloadRecord {
     // A workload that nobody has seen yet has no times of its own.
     if ours.executions == 0 {
         return theirs.clone();

@@ -7,7 +7,7 @@ use std::{
 
 use anomaly_baseline::{StoredRow, key_in_surroundings, text::printable};
 use anomaly_vectorizer::{
-    Embedder, Embedding, Seen,
+    Embedder, Embedding, Execution, Kind, Seen,
     canonical::{Raw, area},
     scrub::Scrubber,
 };
@@ -22,9 +22,6 @@ pub const MAX_LINE: usize = 1 << 20;
 
 /// The longest name of a workload, in bytes.
 const MAX_WORKLOAD: usize = 1024;
-
-/// The longest name of a kind of act, in bytes.
-const MAX_KIND: usize = 32;
 
 /// The most rows of one workload.
 const MAX_ROWS: usize = 2_000_000;
@@ -76,7 +73,7 @@ pub struct Reader<'a, R> {
     /// The workload whose rows are being read.
     current: Option<Portion>,
     /// The keys of its rows.
-    keys: HashSet<(String, u128)>,
+    keys: HashSet<(Kind, u128)>,
     workloads: HashSet<String>,
     rows: u64,
     ended: bool,
@@ -174,7 +171,7 @@ impl<'a, R: BufRead> Reader<'a, R> {
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), ReadError> {
         let stored = self.stored(row).map_err(|reason| self.wrong(reason))?;
-        let new = self.keys.insert((stored.kind.clone(), stored.key));
+        let new = self.keys.insert((stored.execution.kind, stored.key));
         match &mut self.current {
             _ if !new => Err(self.wrong("this execution is here a second time")),
             Some(portion) if portion.workload == row.workload && portion.rows.len() < MAX_ROWS => {
@@ -190,9 +187,7 @@ impl<'a, R: BufRead> Reader<'a, R> {
     /// The row as a store keeps it. Its key is computed, so that no line can pass for another execution.
     fn stored(&mut self, row: &Row<'_>) -> Result<StoredRow, String> {
         let Row { kind, state, name, parent, grandparent, uid, args, context, for_context, .. } = row;
-        if kind.is_empty() || kind.len() > MAX_KIND || !kind.bytes().all(|byte| byte.is_ascii_lowercase()) {
-            return Err("a kind is a word of small letters".into());
-        }
+        let kind = Kind::named(kind).ok_or_else(|| format!("no kind of act is called {kind}"))?;
         if !(0.0..=1.0).contains(&row.distance) {
             return Err("a distance is between 0 and 1".into());
         }
@@ -210,12 +205,12 @@ impl<'a, R: BufRead> Reader<'a, R> {
             executable: b"",
         }
         .execution(&self.scrubber);
+        let execution = Execution { kind, ..execution };
         let seen = Seen::from_words(context.iter().map(AsRef::as_ref))
             .map_err(|word| format!("no context is called {word}"))?;
         self.embedder.embed(&execution, &mut self.embedding);
         let Embedding { key, features, vector } = &self.embedding;
         Ok(StoredRow {
-            kind: kind.clone().into_owned(),
             key: if *for_context { key_in_surroundings(*key, seen) } else { *key },
             features: features.clone(),
             vector: vector.to_vec(),

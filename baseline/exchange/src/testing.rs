@@ -11,7 +11,6 @@ pub(crate) fn embedded(execution: Execution) -> StoredRow {
     let mut embedding = Embedding::default();
     Hashed::default().embed(&execution, &mut embedding);
     StoredRow {
-        kind: "exec".into(),
         key: embedding.key,
         features: embedding.features.clone(),
         vector: embedding.vector.to_vec(),

@@ -63,14 +63,14 @@ impl<'a, W: Write> Writer<'a, W> {
     }
 
     fn row(&mut self, workload: &str, row: &StoredRow) -> io::Result<()> {
-        let StoredRow { kind, key, execution, seen, count, first_seen, last_seen, first_day, .. } = row;
+        let StoredRow { key, execution, seen, count, first_seen, last_seen, first_day, .. } = row;
         self.embedder.embed(execution, &mut self.embedding);
         let for_context =
             *key != self.embedding.key && key_without_surroundings(*key, *seen) == self.embedding.key;
         self.rows += 1;
         self.line(&Line::Row(Row {
             workload: workload.into(),
-            kind: kind.as_str().into(),
+            kind: execution.kind.as_str().into(),
             state: row.state.into(),
             name: execution.name.as_str().into(),
             parent: execution.parent.as_str().into(),
@@ -95,10 +95,10 @@ impl<'a, W: Write> Writer<'a, W> {
 }
 
 /// Rows lie beside those that a person would look for beside them.
-fn order(row: &StoredRow) -> (String, String, String, String, String, u32, u128) {
+fn order(row: &StoredRow) -> (&'static str, String, String, String, String, u32, u128) {
     let execution = &row.execution;
     (
-        row.kind.clone(),
+        execution.kind.as_str(),
         execution.name.clone(),
         execution.arguments.text().to_owned(),
         execution.parent.clone(),

@@ -9,11 +9,12 @@ use anomaly_baseline::StoredRow;
 use anomaly_vectorizer::{Execution, Feature};
 use siphasher::sip::SipHasher13;
 
+use crate::record::RECORD_KIND;
+
 /// SipHash-1-3 over every column in its order, lengths before what has a length. Not a secret and no signature: it
 /// finds damage, not forgery.
 pub(crate) fn checksum(row: &StoredRow, record: Option<&str>) -> u64 {
     let StoredRow {
-        kind,
         key,
         execution,
         features,
@@ -27,7 +28,8 @@ pub(crate) fn checksum(row: &StoredRow, record: Option<&str>) -> u64 {
         distance,
         state,
     } = row;
-    let Execution { name, parent, grandparent, uid, arguments } = execution;
+    let Execution { kind, name, parent, grandparent, uid, arguments } = execution;
+    let kind = if record.is_some() { RECORD_KIND } else { kind.as_str() };
     let mut hasher = SipHasher13::new();
     let mut text = |text: &str| {
         hasher.write(&(text.len() as u64).to_le_bytes());

@@ -12,18 +12,18 @@ use anomaly_vectorizer::{Embedder, Embedding};
 
 /// The rows in the embedder's space.
 pub(crate) fn convert(rows: Vec<StoredRow>, embedder: &dyn Embedder) -> Vec<StoredRow> {
-    let before: HashSet<_> = rows.iter().map(|row| (row.kind.clone(), row.key)).collect();
+    let before: HashSet<_> = rows.iter().map(|row| (row.execution.kind, row.key)).collect();
     let mut embedding = Embedding::default();
     let mut places = HashMap::with_capacity(rows.len());
     let mut converted: Vec<StoredRow> = Vec::with_capacity(rows.len());
     for mut row in rows {
         embedder.embed(&row.execution, &mut embedding);
         let exact = key_without_surroundings(row.key, row.seen);
-        let for_surroundings = exact != row.key && before.contains(&(row.kind.clone(), exact));
+        let for_surroundings = exact != row.key && before.contains(&(row.execution.kind, exact));
         row.key = if for_surroundings { key_in_surroundings(embedding.key, row.seen) } else { embedding.key };
         row.features.clone_from(&embedding.features);
         row.vector = embedding.vector.to_vec();
-        let place = *places.entry((row.kind.clone(), row.key)).or_insert(converted.len());
+        let place = *places.entry((row.execution.kind, row.key)).or_insert(converted.len());
         match converted.get_mut(place) {
             Some(same) => merge(same, row),
             None => converted.push(row),
@@ -47,7 +47,7 @@ fn merge(row: &mut StoredRow, other: StoredRow) {
 #[cfg(test)]
 mod tests {
     use anomaly_baseline::{DaySet, RowState};
-    use anomaly_vectorizer::{DIMENSIONS, Described, Execution, Seen, Space};
+    use anomaly_vectorizer::{DIMENSIONS, Described, Execution, Kind, Seen, Space};
 
     use super::*;
     use crate::testing;
@@ -112,7 +112,8 @@ mod tests {
     #[test]
     fn kinds_stay_apart() {
         let exec = testing::hostile_row(1);
-        let open = StoredRow { kind: "open".into(), ..exec.clone() };
+        let mut open = exec.clone();
+        open.execution.kind = Kind::Open;
         assert_eq!(convert(vec![exec, open], &Coarse).len(), 2);
     }
 }

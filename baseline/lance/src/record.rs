@@ -4,13 +4,20 @@
 //! crash there are never new rows beside an old count. As JSON it can grow without a new schema; a member that this
 //! release does not know is ignored, one that is missing has its default.
 
+use std::collections::BTreeMap;
+
 use anomaly_baseline::{DaySet, Recent, StoredRow, Timestamp, WorkloadRecord};
-use serde_json::{Value, json};
+use anomaly_vectorizer::Kind;
+use serde_json::{Map, Value, json};
 
 /// The kind of the row that holds the record. No act has a name that starts with a dot.
 pub(crate) const RECORD_KIND: &str = ".workload";
 
 pub(crate) fn to_json(record: &WorkloadRecord) -> String {
+    to_value(record).to_string()
+}
+
+fn to_value(record: &WorkloadRecord) -> Value {
     let WorkloadRecord {
         executions,
         first_seen,
@@ -21,6 +28,7 @@ pub(crate) fn to_json(record: &WorkloadRecord) -> String {
         recent: Recent { far, seen, last_far },
         window,
         applied,
+        acts,
     } = record;
     // A JSON number holds 53 bits everywhere; ids have 128.
     let applied: Vec<_> =
@@ -36,13 +44,16 @@ pub(crate) fn to_json(record: &WorkloadRecord) -> String {
         "recent": { "far": far, "seen": seen, "last_far": last_far },
         "window": window.map(|(from, until)| [from, until]),
         "applied": applied,
+        "acts": acts.iter().map(|(kind, record)| (kind.to_string(), to_value(record))).collect::<Map<_, _>>(),
     })
-    .to_string()
 }
 
 /// The record of a text; `None` where it is no JSON object.
 pub(crate) fn from_json(text: &str) -> Option<WorkloadRecord> {
-    let value: Value = serde_json::from_str(text).ok()?;
+    from_value(&serde_json::from_str(text).ok()?)
+}
+
+fn from_value(value: &Value) -> Option<WorkloadRecord> {
     let object = value.as_object()?;
     let signed = |name| object.get(name).and_then(Value::as_i64);
     let unsigned = |name| object.get(name).and_then(Value::as_u64).unwrap_or(0);
@@ -57,7 +68,14 @@ pub(crate) fn from_json(text: &str) -> Option<WorkloadRecord> {
         recent: recent(&value["recent"]),
         window: window(&value["window"]),
         applied: value["applied"].as_array().into_iter().flatten().filter_map(applied).collect(),
+        acts: value["acts"].as_object().into_iter().flatten().filter_map(act).collect(),
     })
+}
+
+/// What is kept of a kind of act. Acts have none of their own, so this ends however deep a damaged text is nested.
+fn act((kind, value): (&String, &Value)) -> Option<(Kind, WorkloadRecord)> {
+    let record = from_value(value)?;
+    Some((Kind::named(kind)?, WorkloadRecord { acts: BTreeMap::new(), ..record }))
 }
 
 fn recent(value: &Value) -> Recent {
@@ -79,6 +97,16 @@ fn applied(value: &Value) -> Option<(u128, String)> {
 /// What can be told of a workload from its rows alone, where its record is gone: it learns again, but from where it
 /// was.
 pub(crate) fn from_rows(rows: &[StoredRow]) -> WorkloadRecord {
+    let mut kinds: BTreeMap<Kind, Vec<&StoredRow>> = BTreeMap::new();
+    for row in rows {
+        kinds.entry(row.execution.kind).or_default().push(row);
+    }
+    let executions = kinds.remove(&Kind::Exec).unwrap_or_default();
+    let acts = kinds.into_iter().map(|(kind, rows)| (kind, of_kind(&rows))).collect();
+    WorkloadRecord { acts, ..of_kind(&executions) }
+}
+
+fn of_kind(rows: &[&StoredRow]) -> WorkloadRecord {
     let mut days = DaySet::default();
     for row in rows {
         days.extend(row.days);
@@ -111,7 +139,10 @@ mod tests {
                 recent: Recent { far: u64::MAX, seen: 50, last_far: i64::MIN },
                 window: learned_at.map(|until| (i64::MIN, until)),
                 applied: vec![(u128::MAX, "1 \"approved\"\n".into()), (0, String::new())],
+                acts: BTreeMap::new(),
             };
+            let open = WorkloadRecord { executions: 3, ..record.clone() };
+            let record = WorkloadRecord { acts: [(Kind::Open, open)].into(), ..record };
             assert_eq!(from_json(&to_json(&record)), Some(record));
         }
     }

@@ -37,7 +37,7 @@ struct Salvage {
     content: Content,
     /// The place of that version among all, the newest first.
     index: usize,
-    keys: HashSet<(String, u128)>,
+    keys: HashSet<(anomaly_vectorizer::Kind, u128)>,
     /// Parts that could not be read.
     lost: usize,
 }
@@ -230,7 +230,7 @@ impl Salvage {
         self.content.damaged += damaged;
         self.content.record = self.content.record.take().or(record);
         for row in rows {
-            if self.keys.insert((row.kind.clone(), row.key)) {
+            if self.keys.insert((row.execution.kind, row.key)) {
                 self.content.rows.push(row);
             }
         }
@@ -238,7 +238,8 @@ impl Salvage {
 
     /// Whether there is anything here that a whole older version has not.
     fn adds_to(&self, whole: &Content) -> bool {
-        let known: HashMap<_, _> = whole.rows.iter().map(|row| ((row.kind.as_str(), row.key), row)).collect();
-        self.content.rows.iter().any(|row| known.get(&(row.kind.as_str(), row.key)) != Some(&row))
+        let known: HashMap<_, _> =
+            whole.rows.iter().map(|row| ((row.execution.kind, row.key), row)).collect();
+        self.content.rows.iter().any(|row| known.get(&(row.execution.kind, row.key)) != Some(&row))
     }
 }

@@ -6,7 +6,7 @@
 use std::{ops::Range, sync::Arc};
 
 use anomaly_baseline::{DaySet, RowState, StoredRow};
-use anomaly_vectorizer::{Arguments, DIMENSIONS, Execution, Feature, FeatureClass, Seen};
+use anomaly_vectorizer::{Arguments, DIMENSIONS, Execution, Feature, FeatureClass, Kind, Seen};
 use arrow::{
     array::{
         Array, ArrayRef, AsArray, FixedSizeBinaryArray, FixedSizeBinaryBuilder, FixedSizeListBuilder,
@@ -21,7 +21,7 @@ use arrow::{
     record_batch::RecordBatch,
 };
 
-use crate::{checksum::checksum, schema::UTC};
+use crate::{checksum::checksum, record::RECORD_KIND, schema::UTC};
 
 /// A row of a table: an execution's, or the one that holds the workload's record.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,8 +124,8 @@ impl Columns {
     }
 
     fn push(&mut self, row: &StoredRow, record: Option<&str>) -> Result<(), ArrowError> {
-        let Execution { name, parent, grandparent, uid, arguments } = &row.execution;
-        self.kind.append_value(&row.kind);
+        let Execution { kind, name, parent, grandparent, uid, arguments } = &row.execution;
+        self.kind.append_value(if record.is_some() { RECORD_KIND } else { kind.as_str() });
         self.key.append_value(row.key.to_be_bytes())?;
         self.name.append_value(name);
         self.parent.append_value(parent);
@@ -269,10 +269,16 @@ impl<'a> Cells<'a> {
         let arguments = range(offsets, index, arguments.len())?.map(|at| arguments.value(at));
         let vector = self.vector.get(index * DIMENSIONS..(index + 1) * DIMENSIONS)?;
         let context = self.context.get(index * 4..(index + 1) * 4)?;
+        let record = self.record.is_valid(index).then(|| self.record.value(index).to_owned());
+        let kind = self.kind.value(index);
+        if record.is_some() != (kind == RECORD_KIND) {
+            return None;
+        }
+        let kind = if record.is_some() { Kind::default() } else { Kind::named(kind)? };
         let row = StoredRow {
-            kind: self.kind.value(index).to_owned(),
             key: u128::from_be_bytes(self.key.value(index).try_into().ok()?),
             execution: Execution {
+                kind,
                 name: self.name.value(index).to_owned(),
                 parent: self.parent.value(index).to_owned(),
                 grandparent: self.grandparent.value(index).to_owned(),
@@ -290,7 +296,6 @@ impl<'a> Cells<'a> {
             distance: self.distance[index],
             state: RowState::from_u8(self.state[index])?,
         };
-        let record = self.record.is_valid(index).then(|| self.record.value(index).to_owned());
         (checksum(&row, record.as_deref()) == self.checksum[index]).then_some(Line { row, record })
     }
 }

@@ -278,7 +278,11 @@ impl Store for LanceStore {
         result
     }
 
-    fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError> {
+    fn delete(
+        &mut self,
+        workload: &str,
+        keys: &[(anomaly_vectorizer::Kind, u128)],
+    ) -> Result<(), StoreError> {
         let result = self.write("deleting", workload, |store, name| store.delete_rows(name, workload, keys));
         match &result {
             Ok(rows) => drop(self.counters.rows_deleted.fetch_add(*rows, Relaxed)),

@@ -3,6 +3,7 @@
 use std::{collections::HashSet, fmt::Write, path::Path, sync::Arc};
 
 use anomaly_baseline::{StoredRow, WorkloadRecord};
+use anomaly_vectorizer::Kind;
 use arrow::{
     datatypes::Schema,
     record_batch::{RecordBatch, RecordBatchIterator},
@@ -22,11 +23,7 @@ use lancedb::{
     table::{CompactionOptions, OptimizeAction},
 };
 
-use crate::{
-    record::{self, RECORD_KIND},
-    rows,
-    schema::Identity,
-};
+use crate::{record, rows, schema::Identity};
 
 /// Bytes of the caches that all tables share: indexes, of which there are none below 50,000 rows, and metadata.
 const INDEX_CACHE: usize = 8 << 20;
@@ -70,10 +67,9 @@ impl Content {
         let (lines, damaged) = rows::decode(batch).map_err(ReadError::Content)?;
         self.damaged += damaged;
         for line in lines {
-            if line.row.kind == RECORD_KIND {
-                self.record = line.record.as_deref().and_then(record::from_json);
-            } else {
-                self.rows.push(line.row);
+            match line.record {
+                Some(record) => self.record = record::from_json(&record),
+                None => self.rows.push(line.row),
             }
         }
         Ok(())
@@ -153,13 +149,12 @@ pub(crate) async fn upsert(table: &Table, batch: RecordBatch) -> lancedb::Result
 }
 
 /// Deletes rows in one commit. At most [`KEYS_PER_DELETION`] keys, of any kinds.
-pub(crate) async fn delete(table: &Table, keys: &[(String, u128)]) -> lancedb::Result<u64> {
+pub(crate) async fn delete(table: &Table, keys: &[(Kind, u128)]) -> lancedb::Result<u64> {
     let mut condition = String::new();
     for (kind, key) in keys {
         if !condition.is_empty() {
             condition.push_str(" OR ");
         }
-        let kind = kind.replace('\'', "''");
         write!(condition, "(key = X'{key:032x}' AND kind = '{kind}')")
             .expect("writing to a string cannot fail");
     }

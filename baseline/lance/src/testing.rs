@@ -12,7 +12,6 @@ pub(crate) fn hostile_row(number: u64) -> StoredRow {
         })
         .collect();
     StoredRow {
-        kind: "exec".into(),
         key: (u128::MAX / 3).wrapping_mul(u128::from(number)).wrapping_add(1),
         execution: Execution {
             name: format!("na\u{1b}[2Jme'\"\0{number}"),

@@ -20,8 +20,7 @@ use crate::{
     counters::Counters,
     manifests, marker,
     open_table::{Handle, OpenTable},
-    record::{self, RECORD_KIND},
-    rows,
+    record, rows,
     schema::{self, Identity},
     store::{Fault, LanceStore},
     table::{self, Content, KEYS_PER_DELETION, ReadError},
@@ -47,13 +46,10 @@ impl LanceStore {
         record: &WorkloadRecord,
         rows: &[StoredRow],
     ) -> Result<(), Fault> {
-        if rows.iter().any(|row| row.kind == RECORD_KIND) {
-            return Err(Fault::Other(format!("the kind {RECORD_KIND} is the record's")));
-        }
         // A merge with two rows of one key would keep both.
         let mut last = HashMap::with_capacity(rows.len());
         for (index, row) in rows.iter().enumerate() {
-            last.insert((row.kind.as_str(), row.key), index);
+            last.insert((row.execution.kind, row.key), index);
         }
         let mut indices: Vec<_> = last.into_values().collect();
         indices.sort_unstable();
@@ -73,7 +69,7 @@ impl LanceStore {
         &mut self,
         name: &str,
         workload: &str,
-        keys: &[(String, u128)],
+        keys: &[(anomaly_vectorizer::Kind, u128)],
     ) -> Result<u64, Fault> {
         if keys.is_empty() || manifests::list(&self.folder(name))?.is_empty() {
             return Ok(0);
@@ -292,7 +288,6 @@ fn encode<'a>(
 /// The row that the record travels in.
 fn record_carrier() -> StoredRow {
     StoredRow {
-        kind: RECORD_KIND.into(),
         key: 0,
         execution: Default::default(),
         features: Vec::new(),

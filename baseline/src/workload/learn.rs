@@ -169,6 +169,7 @@ impl Workload {
             RowState::Active => self.rows.count(RowState::Active) < settings.max_rows,
             _ => self.rows.count(RowState::Held) + self.rows.count(RowState::Denied) < settings.max_held,
         };
+        let room = room && self.rows.crowds.has_room(&scratch.packed, state);
         if !room {
             shared.counters.no_room();
             return None;
@@ -234,6 +235,9 @@ impl Workload {
 
 /// Whether a program is on the never-learn list, by its name or by that of its file.
 pub(super) fn never_learn(execution: &Execution, settings: &Settings) -> bool {
+    if execution.kind.is_act() {
+        return settings.never_learn.contains(&execution.name);
+    }
     let file = execution.arguments.iter().next().map_or("", |path| path.rsplit('/').next().unwrap_or(path));
     settings.never_learn.iter().any(|never| *never == execution.name || *never == file)
 }

@@ -6,7 +6,8 @@ mod save;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anomaly_vectorizer::{Embedder, Embedding, Seen};
+use anomaly_vectorizer::act::anything_there;
+use anomaly_vectorizer::{Embedder, Embedding, Execution, Kind, Seen};
 
 use crate::calibration::{Calibration, OWN_FROM};
 use crate::counters::Counters;
@@ -35,10 +36,13 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
 }
 
-/// One workload's baseline.
+/// The baseline of one kind of act of one workload.
 #[derive(Clone)]
 pub(crate) struct Workload {
     pub(crate) name: Arc<str>,
+    /// What kind of act all of this is about.
+    pub(crate) kind: Kind,
+    /// Its `acts` stay empty: each kind has a baseline of its own.
     pub(crate) record: WorkloadRecord,
     /// From which score an execution is novel here.
     threshold: Threshold,
@@ -72,14 +76,15 @@ pub(crate) struct Found {
 }
 
 impl Workload {
-    /// A workload that is seen for the first time.
-    pub(crate) fn new(name: Arc<str>, shared: &Shared, time: Timestamp, day: Day) -> Self {
+    /// A kind of act that is seen for the first time in a workload.
+    pub(crate) fn new(name: Arc<str>, kind: Kind, shared: &Shared, time: Timestamp, day: Day) -> Self {
         let prior = shared.method.prior;
         let record =
             WorkloadRecord { first_seen: time, last_seen: time, first_day: day, ..WorkloadRecord::default() };
         Self {
             threshold: shared.settings.threshold_of(&name),
             name,
+            kind,
             record,
             rows: Rows::default(),
             index: Index::default(),
@@ -94,18 +99,19 @@ impl Workload {
         }
     }
 
-    /// A workload as the store kept it. Its last day is today until a later one is seen.
+    /// A kind of act of a workload as the store kept it. Its last day is today until a later one is seen.
     pub(crate) fn load(
         name: Arc<str>,
+        kind: Kind,
         record: WorkloadRecord,
         rows: Vec<StoredRow>,
         shared: &Shared,
     ) -> Self {
         let day = record.days.last.max(record.first_day);
-        let mut workload = Self::new(name, shared, record.first_seen, record.first_day);
+        let mut workload = Self::new(name, kind, shared, record.first_seen, record.first_day);
         workload.record = record;
         workload.today = Today::new(day);
-        for row in rows.into_iter().filter_map(from_stored) {
+        for row in rows.into_iter().map(from_stored) {
             let (state, key) = (row.state, row.key);
             let number = workload.rows.insert(row);
             if state == RowState::Active {
@@ -124,9 +130,32 @@ impl Workload {
         self.roll(sighting.day, shared);
         let mut scratch = std::mem::take(&mut self.scratch);
         shared.embedder.embed(sighting.execution, &mut scratch.embedding);
-        let verdict = self.judge(sighting, shared, &mut scratch);
+        let verdict = match self.one_of_many(sighting.execution, shared, &mut scratch.embedding) {
+            Some(any) => self.judge(&Sighting { execution: &any, ..*sighting }, shared, &mut scratch),
+            None => self.judge(sighting, shared, &mut scratch),
+        };
         self.scratch = scratch;
         verdict
+    }
+
+    /// What stands for an act that is done to one among many objects, and its embedding in the place of the act's own.
+    /// What was denied stays itself.
+    pub(crate) fn one_of_many(
+        &self,
+        act: &Execution,
+        shared: &Shared,
+        embedding: &mut Embedding,
+    ) -> Option<Execution> {
+        if !act.kind.is_act() || !self.rows.crowds.is_one_of_many(&embedding.features) {
+            return None;
+        }
+        let row = self.rows.find(embedding.key).and_then(|number| self.rows.get(number));
+        if row.is_some_and(|row| row.state == RowState::Denied) {
+            return None;
+        }
+        let any = anything_there(act);
+        shared.embedder.embed(&any, embedding);
+        Some(any)
     }
 
     fn judge(&mut self, sighting: &Sighting<'_>, shared: &Shared, scratch: &mut WorkSpace) -> Verdict {
@@ -317,7 +346,7 @@ impl Workload {
     pub(crate) fn end_learning_if_enough(&mut self, time: Timestamp, shared: &Shared) {
         if self.record.learned_at.is_none()
             && self.record.executions > 0
-            && learning::is_enough(&shared.settings, &self.record, time)
+            && learning::is_enough(&shared.settings, self.kind, &self.record, time)
         {
             self.finish_learning(time);
         }
@@ -330,7 +359,7 @@ impl Workload {
     }
 
     pub(crate) fn progress(&self, now: Timestamp, shared: &Shared) -> Progress {
-        learning::progress(&shared.settings, &self.record, now)
+        learning::progress(&shared.settings, self.kind, &self.record, now)
     }
 
     pub(crate) fn threshold(&self, group: Option<Group>) -> Score {
@@ -382,6 +411,7 @@ impl Workload {
         let WorkloadRecord { executions, first_seen, last_seen, learned_at, .. } = self.record;
         WorkloadStatus {
             workload: Arc::clone(&self.name),
+            kind: self.kind,
             learning: learned_at.is_none().then(|| self.progress(last_seen, shared)),
             executions,
             rows: self.rows.count(RowState::Active),

@@ -5,7 +5,7 @@
 use anomaly_vectorizer::Embedder;
 
 use super::Workload;
-use crate::row::{StoredRow, WorkloadRecord};
+use crate::row::StoredRow;
 use crate::rows::{Unsaved, to_stored};
 
 /// Rows that the store does not have yet, by number, and keys that it still has.
@@ -21,10 +21,9 @@ pub(crate) struct UnsavedRows {
     pub(crate) applied: Vec<(u128, String)>,
 }
 
-/// What the store has to write for one workload.
+/// What the store has to write for one kind of act of a workload, beside its record.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
-    pub(crate) record: WorkloadRecord,
     pub(crate) rows: Vec<StoredRow>,
     pub(crate) deleted: Vec<u128>,
 }
@@ -68,7 +67,7 @@ impl Workload {
             *urgent = false;
         }
         *record = false;
-        let mut batch = Batch { record: self.record.clone(), rows: Vec::new(), deleted: gone };
+        let mut batch = Batch { rows: Vec::new(), deleted: gone };
         for number in numbers {
             let Some(row) = self.rows.get_mut(number) else { continue };
             // A number may be listed for its counts and for itself: once is enough.

@@ -84,7 +84,11 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn delete(&mut self, workload: &str, keys: &[(String, u128)]) -> Result<(), StoreError> {
+    fn delete(
+        &mut self,
+        workload: &str,
+        keys: &[(anomaly_vectorizer::Kind, u128)],
+    ) -> Result<(), StoreError> {
         unless(&self.full)?;
         if let Some(table) = self.tables.lock().get_mut(workload) {
             keys.iter().for_each(|(_, key)| drop(table.1.remove(key)));

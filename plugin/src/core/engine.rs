@@ -89,7 +89,7 @@ impl Store for Newer {
         Ok(())
     }
 
-    fn delete(&mut self, _: &str, _: &[(String, u128)]) -> Result<(), StoreError> {
+    fn delete(&mut self, _: &str, _: &[(anomaly_vectorizer::Kind, u128)]) -> Result<(), StoreError> {
         Ok(())
     }
 

@@ -214,7 +214,9 @@ impl Core {
     pub(super) fn housekeeping(&self) {
         let engine = self.engine();
         let status = engine.status();
-        let rows: usize = status.iter().map(|workload| workload.rows + workload.held + workload.denied).sum();
+        let acts = engine.status_of_acts();
+        let rows: usize =
+            status.iter().chain(&acts).map(|workload| workload.rows + workload.held + workload.denied).sum();
         let metrics = &self.metrics;
         metrics.rows.set(rows as u64);
         metrics.workloads.set(status.len() as u64);

@@ -93,8 +93,8 @@ pub(super) fn run(arguments: &Archive) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn key(row: &StoredRow) -> (String, u128) {
-    (row.kind.clone(), row.key)
+fn key(row: &StoredRow) -> (anomaly_vectorizer::Kind, u128) {
+    (row.execution.kind, row.key)
 }
 
 fn choose(mut portion: Portion, arguments: &Archive) -> Chosen {

@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Prune) -> Result<ExitCode, Failure> {
         let today = portion.record.days.last;
         let all = portion.rows.len();
         let of_fate = |wanted| portion.rows.iter().filter(move |row| fate(row, today, days) == wanted);
-        let deleted: Vec<_> = of_fate(Fate::Delete).map(|row| (row.kind.clone(), row.key)).collect();
+        let deleted: Vec<_> = of_fate(Fate::Delete).map(|row| (row.execution.kind, row.key)).collect();
         let forgotten: Vec<_> = of_fate(Fate::Forget)
             .map(|row| StoredRow { state: RowState::Forgotten, ..row.clone() })
             .collect();

@@ -38,7 +38,7 @@ impl<'a> Line<'a> {
         let execution = &row.execution;
         Self {
             workload,
-            kind: &row.kind,
+            kind: row.execution.kind.as_str(),
             id: format!("{:032x}", row.key),
             state: row.state.as_str(),
             name: &execution.name,

@@ -4,6 +4,7 @@ use std::io;
 
 use anomaly_baseline::text::printable;
 use anomaly_baseline::{Engine, Progress, Score, Timestamp, WorkloadStatus, utc_day};
+use anomaly_vectorizer::Kind;
 use serde::Serialize;
 
 use super::arguments::Status;
@@ -26,7 +27,12 @@ pub(super) fn run(arguments: &Status) -> Result<(), Failure> {
     let wanted = |status: &WorkloadStatus| {
         arguments.workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload))
     };
-    let all: Vec<_> = view.engine.status().into_iter().filter(wanted).collect();
+    let mut all = view.engine.status();
+    all.extend(view.engine.status_of_acts());
+    all.retain(wanted);
+    // A workload that only acts are known of is in both.
+    all.sort_by(|a, b| (&a.workload, a.kind).cmp(&(&b.workload, b.kind)));
+    all.dedup_by(|a, b| (&a.workload, a.kind) == (&b.workload, b.kind));
     if let (Some(pattern), true) = (&arguments.workload, all.is_empty()) {
         return Err(Failure::new(format!(
             "no workload matches {pattern}; `anomalyctl status` lists them all"
@@ -50,7 +56,11 @@ pub(super) fn run(arguments: &Status) -> Result<(), Failure> {
     let mut table = Table::new(&columns);
     for (line, status) in lines.iter().zip(&all) {
         let cells = vec![
-            table::workload(&status.workload),
+            if status.kind.is_act() {
+                format!("{}: {}", table::workload(&status.workload), status.kind)
+            } else {
+                table::workload(&status.workload)
+            },
             if status.learning.is_some() { "learning" } else { "settled" }.to_owned(),
             thousands(status.rows as u64),
             thousands(status.held as u64),
@@ -143,6 +153,7 @@ impl<'a> Report<'a> {
 #[derive(Serialize)]
 struct Line<'a> {
     workload: &'a str,
+    kind: Kind,
     learning: Option<Learning>,
     executions: u64,
     known: usize,
@@ -172,9 +183,10 @@ impl<'a> Line<'a> {
     fn of(engine: &Engine, status: &'a WorkloadStatus, now: Timestamp) -> Self {
         // A recording has days of its own.
         let today = engine.last_day(&status.workload).unwrap_or_else(|| utc_day(now));
-        let since = |days: i32| engine.learned_since(&status.workload, today.saturating_sub(days - 1));
+        let since = |days: i32| engine.learned_since(&status.workload, status.kind, today.saturating_sub(days - 1));
         Self {
             workload: &status.workload,
+            kind: status.kind,
             learning: status.learning.map(Learning::of),
             executions: status.executions,
             known: status.rows,

@@ -186,6 +186,7 @@ mod tests {
             new_percent_allowed: 20,
         };
         WorkloadStatus {
+            kind: anomaly_vectorizer::Kind::Exec,
             workload: name.into(),
             learning: learning.then_some(progress),
             executions,

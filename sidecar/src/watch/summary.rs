@@ -139,6 +139,7 @@ mod tests {
 
     fn workload(name: &str, executions: u64) -> WorkloadStatus {
         WorkloadStatus {
+            kind: anomaly_vectorizer::Kind::Exec,
             workload: name.into(),
             learning: (executions < 50).then_some(Progress {
                 executions,

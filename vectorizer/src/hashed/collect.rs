@@ -95,6 +95,10 @@ const fn label(class: FeatureClass) -> &'static str {
         FeatureClass::Bigram => "sequence",
         FeatureClass::Number => "number",
         FeatureClass::Command => "command",
+        FeatureClass::Program => "program",
+        FeatureClass::Manner => "manner",
+        FeatureClass::Place => "act",
+        FeatureClass::Object => "object",
     }
 }
 

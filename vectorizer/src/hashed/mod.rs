@@ -14,6 +14,7 @@
 //! All arithmetic is IEEE addition, multiplication, division and square root on `f32` in one defined order, which every
 //! machine does alike; nothing is fused or reassociated.
 
+mod act;
 mod address;
 mod collect;
 mod kinds;
@@ -98,6 +99,9 @@ impl Hashed {
         collector.open(FeatureClass::Uid);
         collector.decimal(execution.uid);
         collector.close();
+        if execution.kind.is_act() {
+            return act::write(collector, execution);
+        }
 
         if execution.arguments.text().ends_with(CUT) {
             // Whoever hides something behind padding still shows that there is more than what counts.

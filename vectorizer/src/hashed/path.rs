@@ -69,6 +69,22 @@ pub(super) fn write<W: Words>(out: &mut Collector<'_, W>, shapes: Shapes<'_>, pa
     token
 }
 
+/// Hands the shape of every component of `path` to `out`, which below a folder for temporary files are taken for random
+/// more readily. `is_temporary` says whether there was such a folder before, and afterwards whether there was one by now.
+pub(super) fn write_components(path: &str, is_temporary: &mut bool, mut out: impl FnMut(&str)) {
+    for (position, component) in path.split('/').enumerate() {
+        if position > 0 {
+            out("/");
+        }
+        if *is_temporary {
+            Shapes::default().write_temporary(component, &mut out);
+        } else {
+            Shapes::default().write(component, &mut out);
+        }
+        *is_temporary |= holds_temporary_files(component);
+    }
+}
+
 /// `/tmp`, `/var/tmp`, `/dev/shm`, debconf's `tmp.ci`.
 fn holds_temporary_files(folder: &str) -> bool {
     matches!(folder, "tmp" | "shm") || folder.starts_with("tmp.")

@@ -11,7 +11,7 @@ use std::{
 use anomaly_baseline::{DaySet, RowState, Store, StoreError, StoredRow, WorkloadRecord};
 use anomaly_lance::{LanceStore, StoreOptions};
 use anomaly_vectorizer::{
-    Arguments, Described, Embedder, Embedding, Execution, Feature, FeatureClass, Seen, Space,
+    Arguments, Described, Embedder, Embedding, Execution, Feature, FeatureClass, Kind, Seen, Space,
 };
 
 /// An embedder whose every version makes other keys. Not a good one: only the store is tested here.
@@ -58,6 +58,7 @@ pub(crate) fn open(path: &Path) -> LanceStore {
 /// The `number`th execution of an ordinary workload.
 pub(crate) fn row(number: u64) -> StoredRow {
     let execution = Execution {
+        kind: Kind::Exec,
         name: format!("tool-{}", number % 50),
         parent: "sh".into(),
         grandparent: "systemd".into(),
@@ -71,7 +72,6 @@ pub(crate) fn row(number: u64) -> StoredRow {
     let mut embedding = Embedding::default();
     SHAPES.embed(&execution, &mut embedding);
     StoredRow {
-        kind: "exec".into(),
         key: embedding.key,
         execution,
         features: embedding.features,
@@ -104,13 +104,14 @@ pub(crate) fn record(executions: u64) -> WorkloadRecord {
 }
 
 /// Everything in a database by workload, rows by key.
-pub(crate) type Loaded = BTreeMap<String, (WorkloadRecord, BTreeMap<(String, u128), StoredRow>)>;
+pub(crate) type Loaded = BTreeMap<String, (WorkloadRecord, BTreeMap<(Kind, u128), StoredRow>)>;
 
 pub(crate) fn try_load(store: &mut LanceStore) -> Result<(Loaded, Vec<String>), StoreError> {
     let mut loaded = Loaded::new();
     let notices = store.load(&mut |workload, record, rows| {
         let count = rows.len();
-        let by_key: BTreeMap<_, _> = rows.into_iter().map(|row| ((row.kind.clone(), row.key), row)).collect();
+        let by_key: BTreeMap<_, _> =
+            rows.into_iter().map(|row| ((row.execution.kind, row.key), row)).collect();
         assert_eq!(by_key.len(), count, "a key appears once");
         assert!(loaded.insert(workload, (record, by_key)).is_none(), "a workload is handed over once");
     })?;

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anomaly_baseline::Store;
 use anomaly_lance::LanceStore;
+use anomaly_vectorizer::Kind;
 
 use crate::common::*;
 
@@ -34,7 +35,7 @@ fn a_full_disk_fails_saves_with_one_sentence_and_loses_nothing() {
     );
     for _ in 0..5 {
         assert!(store.save("nginx", &record(1), &rows(0..20)).is_err());
-        let _ = store.delete("host", &[("exec".into(), row(0).key)]);
+        let _ = store.delete("host", &[(Kind::Exec, row(0).key)]);
         let _ = store.maintain();
     }
     let all = |loaded: &Loaded| (1..saved * 20).all(|job| jobs(loaded, "host").contains_key(&job));

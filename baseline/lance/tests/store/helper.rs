@@ -16,6 +16,7 @@ use std::{
 
 use anomaly_baseline::{Access, Store};
 use anomaly_lance::{LanceStore, Schedule};
+use anomaly_vectorizer::Kind;
 
 use crate::common::*;
 
@@ -195,7 +196,7 @@ fn through_the_store(path: &Path, from: u64) {
         }
         store.save("host", &record(batch), &rows).expect("it is saved");
         if let Some(deleted) = deleted_by(batch).filter(|_| batch > from + 3) {
-            store.delete("host", &[("exec".into(), row(deleted).key)]).expect("it is deleted");
+            store.delete("host", &[(Kind::Exec, row(deleted).key)]).expect("it is deleted");
         }
         acknowledge(batch);
         store.maintain().expect("housekeeping works");

@@ -21,6 +21,7 @@ use std::{
 
 use anomaly_baseline::Store;
 use anomaly_lance::{LanceStore, Schedule};
+use anomaly_vectorizer::Kind;
 
 use crate::{
     common::*,
@@ -87,7 +88,7 @@ fn what_was_synced_is_enough() {
         let batch = if round % 3 == 0 { rows(0..round * 10) } else { rows(round * 10..(round + 1) * 10) };
         store.save(["host", "nginx"][round as usize % 2], &record(round), &batch).unwrap();
         if round % 5 == 4 {
-            store.delete("host", &[("exec".into(), row(round).key)]).unwrap();
+            store.delete("host", &[(Kind::Exec, row(round).key)]).unwrap();
         }
         store.maintain().unwrap();
         let copy = directory.path().join(format!("copy-{round}"));

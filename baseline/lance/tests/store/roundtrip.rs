@@ -2,7 +2,7 @@
 
 use anomaly_baseline::{RowState, Store};
 use anomaly_lance::{Files, LanceStore, StoreOptions};
-use anomaly_vectorizer::{Arguments, Execution};
+use anomaly_vectorizer::{Arguments, Execution, Kind};
 
 use crate::common::*;
 
@@ -25,6 +25,7 @@ fn rows_records_and_names_come_back() {
     assert!(load(&mut store).is_empty());
     let mut hostile = row(7);
     hostile.execution = Execution {
+        kind: Kind::Other,
         name: "na\u{1b}[2Jme'\"\0".into(),
         parent: "\u{202e}".into(),
         grandparent: String::new(),
@@ -32,9 +33,9 @@ fn rows_records_and_names_come_back() {
         arguments: Arguments::new(["", "\n\t\\'); DROP TABLE", &"é".repeat(4000)]),
     };
     (hostile.first_seen, hostile.last_seen) = (i64::MIN, i64::MAX);
-    (hostile.count, hostile.key, hostile.kind) = (u64::MAX, u128::MAX, "op'en\u{1b}".into());
+    (hostile.count, hostile.key) = (u64::MAX, u128::MAX);
     let mut other_kind = row(1);
-    other_kind.kind = "open".into();
+    other_kind.execution.kind = Kind::Open;
     for (number, name) in names.iter().enumerate() {
         let mut rows = rows(0..number as u64);
         rows.extend([hostile.clone(), other_kind.clone()]);
@@ -50,8 +51,8 @@ fn rows_records_and_names_come_back() {
         let (found, rows) = &again[name];
         assert_eq!(*found, record(number as u64), "{name:?}");
         assert_eq!(rows.len(), number + 2, "{name:?}");
-        assert_eq!(rows[&(hostile.kind.clone(), hostile.key)], hostile, "{name:?}");
-        assert_eq!(rows[&(other_kind.kind.clone(), other_kind.key)], other_kind, "{name:?}");
+        assert_eq!(rows[&(hostile.execution.kind, hostile.key)], hostile, "{name:?}");
+        assert_eq!(rows[&(other_kind.execution.kind, other_kind.key)], other_kind, "{name:?}");
     }
 }
 
@@ -72,7 +73,7 @@ fn saving_again_replaces_and_a_key_that_comes_twice_is_one_row() {
     let loaded = load(&mut store);
     let (found, rows) = &loaded["host"];
     assert_eq!((found.executions, rows.len()), (2, 21));
-    assert_eq!(rows[&("exec".to_owned(), changed.key)].state, RowState::Denied, "the last one counts");
+    assert_eq!(rows[&(Kind::Exec, changed.key)].state, RowState::Denied, "the last one counts");
 
     // A record alone, and a workload without rows.
     store.save("host", &record(3), &[]).unwrap();
@@ -101,23 +102,24 @@ fn deleted_rows_are_gone_and_leave_the_disk() {
     let mut store = LanceStore::open(options).unwrap();
     let mut rows = rows(0..1500);
     rows[7].execution.arguments = Arguments::new(["", "", "job-7", "the-needle"]);
-    rows[8].kind = "op'en".into();
+    rows[8].execution.kind = Kind::Open;
     store.save("host", &record(1), &rows).unwrap();
     let found =
         || contents(&table(directory.path(), "host")).values().any(|file| contains(file, b"the-needle"));
     assert!(found(), "the test can find what is on the disk");
 
     // Of every three rows one; and a key under another kind, which is another row.
-    let mut keys: Vec<_> = (rows.iter().skip(1).step_by(3)).map(|row| (row.kind.clone(), row.key)).collect();
-    keys.push(("other".into(), rows[0].key));
-    keys.push((rows[8].kind.clone(), rows[8].key));
+    let mut keys: Vec<_> =
+        (rows.iter().skip(1).step_by(3)).map(|row| (row.execution.kind, row.key)).collect();
+    keys.push((Kind::Other, rows[0].key));
+    keys.push((rows[8].execution.kind, rows[8].key));
     store.delete("host", &keys).unwrap();
     store.delete("never heard of", &keys).unwrap();
     let loaded = load(&mut store);
     let left = &loaded["host"].1;
     assert_eq!((left.len(), loaded["host"].0.clone()), (999, record(1)));
-    assert!(!left.contains_key(&("exec".to_owned(), rows[7].key)), "deleted");
-    assert!(left.contains_key(&("exec".to_owned(), rows[0].key)));
+    assert!(!left.contains_key(&(Kind::Exec, rows[7].key)), "deleted");
+    assert!(left.contains_key(&(Kind::Exec, rows[0].key)));
 
     assert!(found(), "the file is still the same");
     store.maintain().unwrap();
@@ -138,7 +140,7 @@ fn a_table_is_compacted_at_once_when_somebody_asks() {
     for number in 0..20 {
         store.save("host", &record(number), &rows(number * 100..number * 100 + 100)).unwrap();
     }
-    let keys: Vec<_> = rows(0..1_900).into_iter().map(|row| (row.kind, row.key)).collect();
+    let keys: Vec<_> = rows(0..1_900).into_iter().map(|row| (row.execution.kind, row.key)).collect();
     store.delete("host", &keys).unwrap();
     let before = store.files("host").unwrap();
     let (files, bytes) = size(&table(directory.path(), "host"));

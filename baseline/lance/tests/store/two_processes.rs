@@ -7,6 +7,7 @@ use std::{
 
 use anomaly_baseline::{Access, Store};
 use anomaly_lance::LanceStore;
+use anomaly_vectorizer::Kind;
 
 use crate::{
     common::*,
@@ -43,7 +44,7 @@ fn a_reader_loads_does_not_write_and_takes_over_when_the_writer_is_killed() {
     }
     let said = reader.save("host", &record(1), &rows(0..1)).unwrap_err().to_string();
     assert_eq!(said, "saving of workload host failed: this process may not write the database");
-    assert!(reader.delete("host", &[("exec".into(), row(0).key)]).is_err());
+    assert!(reader.delete("host", &[(Kind::Exec, row(0).key)]).is_err());
     reader.maintain().unwrap();
     assert_eq!(reader.access(), Access::Reader);
 
