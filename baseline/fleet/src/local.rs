@@ -1,0 +1,58 @@
+//! What sharing asks of the baselines on this machine.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anomaly_baseline::{Access, StoredRow, Timestamp};
+use anomaly_exchange::Portion;
+use anomaly_vectorizer::{Embedder, Kind};
+
+/// How far a workload's own rows are. Both grow, and begin anew with each process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Revision {
+    /// Rows and states.
+    pub rows: u64,
+    /// Counts and times.
+    pub counts: u64,
+}
+
+/// What other machines know of a workload.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Elsewhere {
+    /// How many machines.
+    pub machines: usize,
+    /// When each kind of act had been learned enough there; without those that are still being learned.
+    pub learned: BTreeMap<Kind, Timestamp>,
+    /// What is active or denied there, counts summed over the machines. Without vectors.
+    pub rows: Vec<StoredRow>,
+}
+
+/// The baselines of this machine. None of this is called on the event path, nor holds it up for longer than
+/// microseconds at a time.
+pub trait Local: Send + Sync {
+    /// Whether this process writes the database, and so is the one to publish; `None` while it is being loaded.
+    fn access(&self) -> Option<Access>;
+
+    /// Which features there are.
+    fn embedder(&self) -> Arc<dyn Embedder>;
+
+    /// The workloads that are known here, by their own rows or by others'.
+    fn workloads(&self) -> Vec<(Arc<str>, Revision)>;
+
+    /// What was seen here of a workload; vectors and features may be left out. `None` where nothing was.
+    fn own(&self, workload: &str) -> Option<Portion>;
+
+    /// Names the workloads that other machines know, all of them: one that begins here waits, for a moment, until it
+    /// was told what they know.
+    fn known_elsewhere(&self, workloads: HashSet<Arc<str>>);
+
+    /// Waits for workloads that wait; none when the time is over.
+    fn wanted(&self, timeout: Duration) -> Vec<Arc<str>>;
+
+    /// Tells what others know of a workload, instead of what was told before.
+    fn take_elsewhere(&self, workload: &str, elsewhere: Elsewhere);
+
+    /// Says something once, one printable line.
+    fn notice(&self, text: &str);
+}
