@@ -6,7 +6,6 @@ use anomaly_baseline::{Action, Day, Engine, Feedback, Score, Settings, Sighting,
 use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Act, Context, Execution, Kind};
 
-#[expect(dead_code, reason = "other tests of the engine use all of it")]
 mod support;
 
 use support::Memory;

@@ -153,7 +153,8 @@ impl<'a> Workload<'a> {
 
     pub(crate) fn record(&self) -> Result<WorkloadRecord, &'static str> {
         let acts = self.acts.iter().map(|(kind, period)| Ok((*kind, period.record()?)));
-        Ok(WorkloadRecord { acts: acts.collect::<Result<_, _>>()?, ..self.executions.record()? })
+        let acts = acts.collect::<Result<_, &'static str>>()?;
+        Ok(WorkloadRecord { acts, ..self.executions.record()? })
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the tests are made of.
 
 use anomaly_baseline::{DaySet, RowState, StoredRow, WorkloadRecord};
-use anomaly_vectorizer::{Arguments, Embedder, Embedding, Execution, Hashed, Seen};
+use anomaly_vectorizer::{Arguments, Embedder, Embedding, Execution, Hashed, Kind, Seen};
 use proptest::prelude::*;
 
 use crate::Portion;
@@ -28,6 +28,7 @@ pub(crate) fn embedded(execution: Execution) -> StoredRow {
 
 pub(crate) fn row(name: &str) -> StoredRow {
     embedded(Execution {
+        kind: Kind::Exec,
         name: name.into(),
         parent: "sh".into(),
         grandparent: "nginx".into(),

@@ -26,7 +26,7 @@ fn one(rows: Vec<StoredRow>) -> Portion {
 /// What a workload has after a merge.
 fn applied(ours: &Portion, merged: Merged) -> BTreeMap<u128, StoredRow> {
     let mut rows: BTreeMap<_, _> = ours.rows.iter().map(|row| (row.key, row.clone())).collect();
-    rows.retain(|key, _| !merged.deleted.contains(&("exec".into(), *key)));
+    rows.retain(|key, _| !merged.deleted.contains(&(anomaly_vectorizer::Kind::Exec, *key)));
     rows.extend(merged.rows.into_iter().map(|row| (row.key, row)));
     rows
 }

@@ -1,7 +1,7 @@
 //! Rows for tests.
 
 use anomaly_baseline::{DaySet, RowState, StoredRow};
-use anomaly_vectorizer::{Arguments, DIMENSIONS, Execution, Feature, FeatureClass, Seen};
+use anomaly_vectorizer::{Arguments, DIMENSIONS, Execution, Feature, FeatureClass, Kind, Seen};
 
 /// A row in which every column differs from that of another `number`, with text that nobody would choose.
 pub(crate) fn hostile_row(number: u64) -> StoredRow {
@@ -14,6 +14,7 @@ pub(crate) fn hostile_row(number: u64) -> StoredRow {
     StoredRow {
         key: (u128::MAX / 3).wrapping_mul(u128::from(number)).wrapping_add(1),
         execution: Execution {
+            kind: Kind::ALL[number as usize % Kind::ALL.len()],
             name: format!("na\u{1b}[2Jme'\"\0{number}"),
             parent: "\u{202e}é".repeat(number as usize % 5 + 1),
             grandparent: number.to_string(),

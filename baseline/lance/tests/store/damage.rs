@@ -217,7 +217,9 @@ fn whatever_is_damaged_the_store_opens_and_no_row_is_false() {
         goes_on(&path);
     }
     println!(
-        "{ROUNDS} tables with one to three damaged files: all opened, {kept} of {} rows kept, {said} said so",
+        "faults: one to three files truncated, zeroed or flipped: {ROUNDS} tried, {ROUNDS} survived, {} of {} rows lost, \
+         none false; {said} said so",
+        ROUNDS as usize * 100 - kept,
         ROUNDS * 100
     );
 }
@@ -242,7 +244,9 @@ fn a_flipped_bit_in_a_row_is_noticed() {
         }
         noticed += usize::from(notices.len() > 1);
     }
-    println!("{FLIPS} flipped bits of a data file: {noticed} noticed, the others changed no row");
+    println!(
+        "faults: one flipped bit of a data file: {FLIPS} tried, {noticed} noticed, the others changed no row"
+    );
     assert!(noticed > FLIPS / 2, "most of the file is rows");
 }
 

@@ -6,9 +6,9 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
-    io::{BufRead, BufReader, Write},
-    path::Path,
-    process::{Child, Command, Stdio},
+    io::{BufRead, BufReader, Read, Write},
+    path::{Path, PathBuf},
+    process::{self, Command, Stdio},
     sync::{Arc, mpsc::Receiver},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -20,6 +20,10 @@ use anomaly_vectorizer::Kind;
 
 use crate::common::*;
 
+/// The test that is the writer.
+const WRITER: &str = "helper::writer_process";
+
+const TEST: &str = "ANOMALY_STORE_TEST";
 const ROLE: &str = "ANOMALY_STORE_TEST_ROLE";
 const PATH: &str = "ANOMALY_STORE_TEST_PATH";
 const FROM: &str = "ANOMALY_STORE_TEST_FROM";
@@ -39,24 +43,27 @@ pub(crate) enum Role {
     Bare,
 }
 
-/// A running writer.
-pub(crate) struct Writer {
-    child: Child,
+/// A process of this program that works until it is killed, and tells what it has done: `ack NUMBER` a line.
+pub(crate) struct Child {
+    child: process::Child,
     /// Hears of every acknowledgement.
     progress: Receiver<()>,
     acknowledged: JoinHandle<Vec<u64>>,
+    /// What it says on standard error.
+    said: Option<JoinHandle<String>>,
 }
 
-impl Writer {
-    /// Starts one whose first batch is `from`, and returns when it has acknowledged that.
-    pub(crate) fn start(role: Role, path: &Path, from: u64) -> Self {
+impl Child {
+    /// Starts the test of this name in a process of its own, and returns when it has acknowledged something.
+    pub(crate) fn start(test: &str, role: &str, path: &Path, from: u64) -> Self {
         let mut child = Command::new(env::current_exe().expect("this program"))
-            .args(["--exact", "helper::writer_process", "--nocapture"])
-            .env(ROLE, format!("{role:?}"))
+            .args(["--exact", test, "--nocapture"])
+            .env(TEST, test)
+            .env(ROLE, role)
             .env(PATH, path)
             .env(FROM, from.to_string())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
@@ -71,23 +78,60 @@ impl Writer {
             }
             acknowledged
         });
-        let writer = Self { child, progress, acknowledged };
-        writer.wait_for(1);
-        writer
+        let mut errors = child.stderr.take().expect("a pipe");
+        let said = thread::spawn(move || {
+            let mut said = String::new();
+            errors.read_to_string(&mut said).map(|_| said).unwrap_or_default()
+        });
+        let mut child = Self { child, progress, acknowledged, said: Some(said) };
+        child.wait_for(1);
+        child
+    }
+
+    /// In the process: which database and where to begin; `None` where this is no such process of this test.
+    pub(crate) fn told(test: &str) -> Option<(PathBuf, u64)> {
+        let is_told = env::var(TEST).is_ok_and(|told| told == test);
+        let from = env::var(FROM).ok()?.parse().expect("a number");
+        is_told.then(|| (env::var(PATH).expect("a path").into(), from))
     }
 
     /// Waits for so many further acknowledgements.
-    pub(crate) fn wait_for(&self, acknowledgements: u64) {
+    pub(crate) fn wait_for(&mut self, acknowledgements: u64) {
         for _ in 0..acknowledgements {
-            self.progress.recv_timeout(Duration::from_secs(60)).expect("the writer goes on");
+            if let Err(error) = self.progress.recv_timeout(Duration::from_secs(60)) {
+                // Its end is told by its own words.
+                let _ = self.child.kill();
+                let said = self.said.take().and_then(|said| said.join().ok()).unwrap_or_default();
+                panic!("the process does not go on ({error}): {said}");
+            }
         }
     }
 
-    /// SIGKILL. Returns the batches that were acknowledged.
+    /// SIGKILL. Returns what was acknowledged.
     pub(crate) fn kill(mut self) -> Vec<u64> {
         self.child.kill().expect("it runs");
         self.child.wait().expect("it ends");
         self.acknowledged.join().expect("its output was read")
+    }
+}
+
+/// A running writer.
+pub(crate) struct Writer(Child);
+
+impl Writer {
+    /// Starts one whose first batch is `from`, and returns when it has acknowledged that.
+    pub(crate) fn start(role: Role, path: &Path, from: u64) -> Self {
+        Self(Child::start(WRITER, &format!("{role:?}"), path, from))
+    }
+
+    /// Waits for so many further acknowledgements.
+    pub(crate) fn wait_for(&mut self, acknowledgements: u64) {
+        self.0.wait_for(acknowledgements);
+    }
+
+    /// SIGKILL. Returns the batches that were acknowledged.
+    pub(crate) fn kill(self) -> Vec<u64> {
+        self.0.kill()
     }
 }
 
@@ -159,20 +203,23 @@ fn unacknowledged_deletion(job: u64, last: Option<u64>) -> bool {
 
 #[test]
 fn writer_process() {
-    let (Ok(role), Ok(path), Ok(from)) = (env::var(ROLE), env::var(PATH), env::var(FROM)) else { return };
-    let from = from.parse().expect("a number");
-    if role == "Bare" { bare(Path::new(&path), from) } else { through_the_store(Path::new(&path), from) }
+    let Some((path, from)) = Child::told(WRITER) else { return };
+    if env::var(ROLE).is_ok_and(|role| role == "Bare") {
+        bare(&path, from);
+    } else {
+        through_the_store(&path, from);
+    }
 }
 
-fn acknowledge(batch: u64) {
+pub(crate) fn acknowledge(batch: u64) {
     let mut output = std::io::stdout().lock();
     // The harness has left its own words on the line.
     write!(output, "\nack {batch}\n").and_then(|()| output.flush()).expect("the parent reads");
 }
 
-fn through_the_store(path: &Path, from: u64) {
+/// The store of a process that compacts and prunes all the time, as soon as the writer before it is gone.
+pub(crate) fn open_as_writer(path: &Path) -> LanceStore {
     let mut options = options(path);
-    // Compaction and pruning all the time.
     options.schedule = Schedule {
         commits: 3,
         rest: Duration::from_millis(500),
@@ -186,6 +233,11 @@ fn through_the_store(path: &Path, from: u64) {
         assert!(Instant::now() < deadline, "the writer before is gone");
         thread::sleep(Duration::from_millis(20));
     }
+    store
+}
+
+fn through_the_store(path: &Path, from: u64) {
+    let mut store = open_as_writer(path);
     store.load(&mut |_, _, _| {}).expect("the store loads");
     for batch in from.. {
         let mut rows = rows(batch * ROWS..(batch + 1) * ROWS);

@@ -56,7 +56,7 @@ fn a_reader_loads_does_not_write_and_takes_over_when_the_writer_is_killed() {
     reader.save("host", &record(1_000_000), &rows(900_000..900_003)).unwrap();
     assert_eq!(expected.lost(&load(&mut reader)), [""; 0]);
     println!(
-        "{loads} loads beside a busy writer; {} batches of its there after the takeover",
+        "faults: two processes: {loads} loads beside a busy writer, then a takeover; 0 rows lost of its {} batches",
         expected.batches
     );
 }
