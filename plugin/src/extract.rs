@@ -15,7 +15,9 @@ use falco_plugin::event::events::RawEvent;
 use falco_plugin::extract::{ExtractFieldInfo, ExtractPlugin, ExtractRequest, field};
 use falco_plugin::tables::LazyTableReader;
 
+use crate::acts::JudgedAct;
 use crate::core::{Handle, Judged, MAX_WORKLOAD};
+use crate::event::exec::Exec;
 use crate::event::execution;
 use crate::event::{Asked, kind};
 use crate::plugin::AnomalyPlugin;
@@ -75,6 +77,20 @@ impl ExtractPlugin for AnomalyPlugin {
         field("anomaly.distance", &Self::distance)
             .with_display("Distance")
             .with_description("How far the nearest known execution is, before calibration: 0.0000 to 1.0000."),
+        field("anomaly.event_score", &Self::event_score)
+            .with_display("Anomaly Score of the Event")
+            .with_description(
+                "How unlike this very act is to what its workload's programs did before: on an execution it is \
+                 anomaly.score, on an open, connect, ptrace and any other event the novelty of what this program does \
+                 to this object. Computed when a rule asks. Absent while the workload is learning acts of this kind, so \
+                 that a gate (and not anomaly.event_score < 0.85) lets the rule fire.",
+            ),
+        field("anomaly.event_reason", &Self::event_reason)
+            .with_display("Reason of the Event's Score")
+            .with_description("What is new about this act, in words, at most 200 bytes."),
+        field("anomaly.event_nearest", &Self::event_nearest)
+            .with_display("Nearest Known Act")
+            .with_description("The nearest act that was learned, secrets removed, at most 200 bytes."),
         field("anomaly.smoothed", &Self::smoothed).with_display("Smoothed Score").with_description(
             "The score, or 0.7 times the smoothed score of the parent process where that is more: what an anomalous \
              process starts stays suspicious for a while. Compare it with 0.60.",
@@ -153,7 +169,49 @@ fields! {
     proc_uid: u64 = of_verdict(|judged| Some(u64::from(judged.uid))),
 }
 
+/// A field's function: what it tells of an act, and of the verdict where the act is an execution.
+macro_rules! event_fields {
+    ($($name:ident = $of_act:expr, $of_verdict:ident($tell:expr),)*) => {
+        impl AnomalyPlugin {
+            $(fn $name(&mut self, request: Request<'_, '_, '_, '_>) -> Result<Option<CString>, Error> {
+                Ok(self.timed_act(request, |plugin, found| plugin.$of_verdict(found, $tell), $of_act))
+            })*
+        }
+    };
+}
+
+event_fields! {
+    event_score = |act| act.score.and_then(decimal), of_score(decimal),
+    event_reason = |act| act.reason.as_deref().and_then(text),
+        of_verdict(|judged| judged.reason.as_deref().and_then(text)),
+    event_nearest = |act| act.nearest.as_deref().and_then(text),
+        of_verdict(|judged| judged.nearest.as_deref().and_then(text)),
+}
+
 impl AnomalyPlugin {
+    /// The same for a field of the event itself. A failed exec has none: it is no execution.
+    fn timed_act<T>(
+        &mut self,
+        request: Request<'_, '_, '_, '_>,
+        of_verdict: impl FnOnce(&Self, &Found) -> Option<T>,
+        of_act: impl FnOnce(&JudgedAct) -> Option<T>,
+    ) -> Option<T> {
+        let Ok(Asked(event)) = request.event.event() else { return None };
+        match event.event_type {
+            kind::ASYNC => self.timed(request, of_verdict),
+            kind::EXECVE | kind::EXECVEAT if Exec::read(&event).is_some() => self.timed(request, of_verdict),
+            _ => self.guarded("extract", |plugin| {
+                let started = Instant::now();
+                let number = request.event.event_number();
+                let answer = plugin.act(number, &event, request.table_reader).as_deref().and_then(of_act);
+                if let Some(core) = plugin.capture.as_ref() {
+                    core.metrics.acts.record(started.elapsed());
+                }
+                answer
+            }),
+        }
+    }
+
     /// Answers one field, and times one of many.
     fn timed<T>(
         &mut self,
@@ -197,7 +255,7 @@ impl AnomalyPlugin {
     }
 
     /// The verdict that a thread carries, or else its process.
-    fn carried(&self, tid: i64, reader: &LazyTableReader<'_>) -> Option<Handle> {
+    pub(crate) fn carried(&self, tid: i64, reader: &LazyTableReader<'_>) -> Option<Handle> {
         let (threads, core) = (self.threads.as_ref()?, self.capture.as_ref()?);
         let thread = threads.get(reader, tid)?;
         if let Some(handle) = threads.verdict(reader, &thread) {

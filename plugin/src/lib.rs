@@ -13,6 +13,7 @@
 #[cfg(test)]
 extern crate self as anomaly;
 
+mod acts;
 mod asynchronous;
 mod config;
 mod core;

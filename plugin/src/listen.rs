@@ -38,7 +38,8 @@ impl AnomalyPlugin {
             let now = wall_clock();
             let seeds = seed::running(&core, self.threads.as_ref(), &input.reader, live, now);
             if live {
-                seed::teach(&core, seeds, now, self.containers.as_ref(), &input.reader);
+                let tables = (self.threads.as_ref(), self.containers.as_ref());
+                seed::teach(&core, seeds, now, tables, &input.reader, &input.writer);
             } else {
                 self.seeds = seeds;
             }

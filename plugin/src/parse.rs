@@ -46,7 +46,8 @@ impl AnomalyPlugin {
         let (Ok(reader), Ok(writer)) = (input.reader.validate(), input.writer.validate()) else { return };
         if !self.seeds.is_empty() {
             let time = microseconds(event.metadata.ts);
-            seed::teach(&core, std::mem::take(&mut self.seeds), time, self.containers.as_ref(), &reader);
+            let tables = (self.threads.as_ref(), self.containers.as_ref());
+            seed::teach(&core, std::mem::take(&mut self.seeds), time, tables, &reader, &writer);
         }
         match event.event_type {
             kind::EXECVE | kind::EXECVEAT => {
@@ -186,7 +187,7 @@ fn from_event(
 }
 
 /// Falco's time, which is in nanoseconds.
-fn microseconds(time: u64) -> i64 {
+pub(crate) fn microseconds(time: u64) -> i64 {
     i64::try_from(time / 1_000).unwrap_or(i64::MAX)
 }
 

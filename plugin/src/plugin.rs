@@ -10,6 +10,7 @@ use falco_plugin::async_event::AsyncHandler;
 use falco_plugin::base::{Json, Metric, Plugin};
 use falco_plugin::tables::TablesInput;
 
+use crate::acts::{LastAct, Telling};
 use crate::config::Config;
 use crate::core::{Core, release};
 use crate::extract::LastEvent;
@@ -34,6 +35,9 @@ pub struct AnomalyPlugin {
     pub(crate) area: Vec<u8>,
     /// The injected event that was asked last.
     pub(crate) last_event: LastEvent,
+    /// The act that was asked about last.
+    pub(crate) last_act: LastAct,
+    pub(crate) told: Telling,
     /// What ran when a replay began, until its first event tells the time.
     pub(crate) seeds: Vec<Seed>,
     /// Fields extracted so far: one of many is timed.
@@ -81,6 +85,8 @@ impl Plugin for AnomalyPlugin {
             bit: 1 << (NEXT.fetch_add(1, Relaxed) % 64),
             area: Vec::new(),
             last_event: LastEvent::default(),
+            last_act: LastAct::default(),
+            told: Telling::default(),
             seeds: Vec::new(),
             extracted: 0,
             told_order: false,

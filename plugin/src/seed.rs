@@ -8,7 +8,7 @@ use std::ffi::CString;
 use anomaly_capture::{FeedKind, Identity, Observation};
 use anomaly_vectorizer::Surroundings;
 use anomaly_vectorizer::canonical::Raw;
-use falco_plugin::tables::TableReader;
+use falco_plugin::tables::{TableReader, TableWriter};
 
 use crate::core::Core;
 use crate::parse::widest;
@@ -47,18 +47,27 @@ pub(crate) fn running(
         .collect()
 }
 
-/// Teaches them.
+/// Teaches them, and lets those that are known carry that they are.
 pub(crate) fn teach(
     core: &Core,
     seeds: Vec<Seed>,
     time: i64,
-    containers: Option<&Containers>,
+    (threads, containers): (Option<&Threads>, Option<&Containers>),
     reader: &impl TableReader,
+    writer: &impl TableWriter,
 ) {
     for (observation, container) in seeds {
-        core.seed(Observation { time, ..observation }, container.as_deref(), |id| {
+        let pid = i64::from(observation.identity.tgid);
+        let handle = core.seed(Observation { time, ..observation }, container.as_deref(), |id| {
             containers.and_then(|containers| containers.get(reader, id))
         });
+        // What it carried before a reload tells more.
+        if let (Some(handle), Some(threads)) = (handle, threads)
+            && let Some(thread) = threads.get(reader, pid)
+            && threads.verdict(reader, &thread).is_none()
+        {
+            threads.set_verdict(writer, &thread, Some(handle));
+        }
     }
 }
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use anomaly_baseline::{Sighting, Teach, utc_day};
+use anomaly_baseline::{Explanation, Sighting, Standing, Teach, utc_day};
 use anomaly_capture::Observation;
-use anomaly_vectorizer::Context;
+use anomaly_vectorizer::{Context, Execution};
 
 use super::Core;
 use super::carriers::Mark;
@@ -16,6 +16,7 @@ use super::judged::Judged;
 use super::pending::Held;
 use super::places::{Files, Missing, Place, Placed, Places};
 use super::verdicts::Handle;
+use crate::acts::JudgedAct;
 use crate::event::execution;
 use crate::tables::Container;
 
@@ -71,16 +72,24 @@ impl Core {
         }
     }
 
-    /// A process that ran before capture began.
+    /// A process that ran before capture began. It carries a verdict where its baseline knows it, or says why it has none;
+    /// otherwise nobody knows what it was like when it began.
     pub(crate) fn seed(
         &self,
         observation: Observation,
         container: Option<&CStr>,
         look_up: impl FnOnce(&CStr) -> Option<Container>,
-    ) {
+    ) -> Option<Handle> {
         self.counters.delivered(&observation);
         let cgroup = observation.cgroup.clone();
-        self.judge(Box::new(observation), Place { container, cgroup: &cgroup }, Teach::Seed, look_up);
+        let place = Place { container, cgroup: &cgroup };
+        let placed = self.places.lock().find(place, look_up);
+        let Placed::Known(workload) = placed else {
+            self.judge_placed(Box::new(observation), placed, Teach::Seed);
+            return None;
+        };
+        let (judged, standing) = self.judge_in(&workload, &observation, Teach::Seed);
+        matches!(standing, Standing::Known | Standing::Learning(_)).then(|| self.verdicts.insert(judged))
     }
 
     /// An execution that a feed's thread delivered, for which no event of Falco's is waited.
@@ -150,16 +159,20 @@ impl Core {
         look_up: impl FnOnce(&CStr) -> Option<Container>,
     ) -> Handle {
         let placed = self.places.lock().find(place, look_up);
+        self.judge_placed(observation, placed, teach)
+    }
+
+    fn judge_placed(&self, observation: Box<Observation>, placed: Placed, teach: Teach) -> Handle {
         match placed {
             Placed::Known(workload) => {
-                let judged = self.judge_in(&workload, &observation, teach);
+                let (judged, _) = self.judge_in(&workload, &observation, teach);
                 self.verdicts.insert(judged)
             }
             // A replay's containers are not this machine's: no file here tells of them.
             Placed::Unknown(missing) if missing.container.is_none() && !self.is_live() => {
                 let workload = Places::unknown_container();
                 self.metrics.unknown_containers.add(1);
-                let judged = self.judge_in(&workload, &observation, teach);
+                let (judged, _) = self.judge_in(&workload, &observation, teach);
                 self.verdicts.insert(judged)
             }
             Placed::Unknown(missing) => {
@@ -173,7 +186,7 @@ impl Core {
         }
     }
 
-    fn judge_in(&self, workload: &str, observation: &Observation, teach: Teach) -> Arc<Judged> {
+    fn judge_in(&self, workload: &str, observation: &Observation, teach: Teach) -> (Arc<Judged>, Standing) {
         let sighting = Sighting {
             workload,
             execution: &observation.execution,
@@ -184,11 +197,46 @@ impl Core {
             pid: observation.identity.tgid,
             ppid: observation.ppid,
         };
-        let judged = Judged::new(observation, self.engine().observe(&sighting));
+        let verdict = self.engine().observe(&sighting);
+        let standing = verdict.standing;
+        let judged = Judged::new(observation, verdict);
         if teach != Teach::Seed {
             self.inject(observation, &judged, |has_driver| !has_driver);
         }
-        Arc::new(judged)
+        (Arc::new(judged), standing)
+    }
+
+    /// Whose normal what runs there is compared with; `None` where that is not known yet.
+    pub(crate) fn workload_of(
+        &self,
+        place: Place<'_>,
+        look_up: impl FnOnce(&CStr) -> Option<Container>,
+    ) -> Option<Arc<str>> {
+        match self.places.lock().find(place, look_up) {
+            Placed::Known(workload) => Some(workload),
+            Placed::Unknown(_) => None,
+        }
+    }
+
+    /// Judges another act than an execution, and learns from it what the policy allows.
+    pub(crate) fn judge_act(&self, workload: &str, act: &Execution, time: i64, pid: i64) -> JudgedAct {
+        let verdict = self.engine().observe(&Sighting {
+            workload,
+            execution: act,
+            context: Context::default(),
+            time,
+            day: utc_day(time),
+            teach: Teach::Policy,
+            pid: u32::try_from(pid).unwrap_or(0),
+            ppid: 0,
+        });
+        let (reason, nearest) = match verdict.explanation {
+            Some(Explanation { reason, nearest, .. }) => {
+                (Some(reason.into_boxed_str()), nearest.map(String::into_boxed_str))
+            }
+            None => (None, None),
+        };
+        JudgedAct { score: verdict.score, reason, nearest }
     }
 
     /// Injects the event of an execution where `wanted` says so, asked whether Falco has a driver there.
@@ -273,7 +321,7 @@ impl Core {
         if *workload == Places::unknown_container() {
             self.metrics.unknown_containers.add(1);
         }
-        let judged = self.judge_in(workload, &held.observation, held.teach);
+        let (judged, _) = self.judge_in(workload, &held.observation, held.teach);
         self.verdicts.settle(held.handle, Arc::clone(&judged));
         // The driver's own event of it is over, and rules have seen no score on it.
         if held.teach != Teach::Seed && judged.score.is_some() {

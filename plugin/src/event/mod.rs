@@ -3,6 +3,7 @@
 //! They are read by position and not through the schema crate's types: newer Falcos append parameters, and a type that
 //! insists on what it knows would decode thirty of them where a handful is looked at.
 
+pub(crate) mod act;
 pub(crate) mod exec;
 pub(crate) mod execution;
 pub(crate) mod fork;

@@ -27,6 +27,8 @@ macro_rules! numbers {
             pub(crate) parse: Histogram,
             /// Time spent in extracting a field; one of many is measured.
             pub(crate) extract: Histogram,
+            /// Time spent in answering for an act other than an execution.
+            pub(crate) acts: Histogram,
         }
 
         impl Metrics {
@@ -107,6 +109,9 @@ pub(crate) fn all(own: &Metrics, feeds: &Counters, engine: &CounterValues, panic
         without_room,
         failed_saves,
         rows_saved,
+        acts_scored,
+        acts_learning,
+        acts_held,
         ..
     } = *engine;
     all.extend([
@@ -120,14 +125,18 @@ pub(crate) fn all(own: &Metrics, feeds: &Counters, engine: &CounterValues, panic
         count(c"without_room", without_room),
         count(c"failed_saves", failed_saves),
         count(c"saved_rows", rows_saved),
+        count(c"acts_scored", acts_scored),
+        count(c"acts_learning", acts_learning),
+        count(c"acts_held", acts_held),
     ]);
-    for (share, parse, extract) in [
-        (0.5, c"parse_nanoseconds_p50", c"extract_nanoseconds_p50"),
-        (0.9, c"parse_nanoseconds_p90", c"extract_nanoseconds_p90"),
-        (0.99, c"parse_nanoseconds_p99", c"extract_nanoseconds_p99"),
+    for (share, parse, extract, acts) in [
+        (0.5, c"parse_nanoseconds_p50", c"extract_nanoseconds_p50", c"acts_nanoseconds_p50"),
+        (0.9, c"parse_nanoseconds_p90", c"extract_nanoseconds_p90", c"acts_nanoseconds_p90"),
+        (0.99, c"parse_nanoseconds_p99", c"extract_nanoseconds_p99", c"acts_nanoseconds_p99"),
     ] {
         all.push(metric(parse, MetricType::NonMonotonic, own.parse.quantile(share)));
         all.push(metric(extract, MetricType::NonMonotonic, own.extract.quantile(share)));
+        all.push(metric(acts, MetricType::NonMonotonic, own.acts.quantile(share)));
     }
     all
 }

@@ -8,4 +8,5 @@ mod sockets;
 mod threads;
 
 pub(crate) use containers::{Container, Containers};
-pub(crate) use threads::{Main, Parent, Running, Thread, Threads};
+pub(crate) use sockets::Standing;
+pub(crate) use threads::{Actor, Main, Parent, Running, Thread, Threads};

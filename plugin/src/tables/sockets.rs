@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 use std::net::{IpAddr, SocketAddr};
 
+use anomaly_vectorizer::MAX_ARGUMENT_BYTES;
 use anomaly_vectorizer::context::{InheritedSocket, SocketFamily};
 use falco_plugin::tables::import::{Field, RuntimeEntry, Table};
 use falco_plugin::tables::{TableReader, TablesInput};
@@ -17,6 +18,11 @@ type Descriptors = Table<i64, Descriptor>;
 
 /// `scap_fd_type`.
 mod kind {
+    pub(super) const FILE: u8 = 1;
+    pub(super) const DIRECTORY: u8 = 2;
+    pub(super) const PIPE: u8 = 7;
+    pub(super) const FILE2: u8 = 16;
+    pub(super) const MEMFD: u8 = 20;
     pub(super) const IPV4: u8 = 3;
     pub(super) const IPV6: u8 = 4;
     pub(super) const IPV4_SERVER: u8 = 5;
@@ -24,6 +30,10 @@ mod kind {
     pub(super) const UNIX: u8 = 8;
     pub(super) const NETLINK: u8 = 15;
 }
+
+/// `scap_l4_proto`.
+const TCP: u8 = 2;
+const UDP: u8 = 3;
 
 /// `sinsp_fdinfo::FLAGS_ROLE_SERVER`: the connection was accepted.
 const ACCEPTED: u32 = 1 << 3;
@@ -34,6 +44,21 @@ pub(super) struct Columns {
     kind: Field<u8, Descriptor>,
     name: Field<CStr, Descriptor>,
     flags: Option<Field<u32, Descriptor>>,
+    /// The protocols of an IPv4 and of an IPv6 connection.
+    protocols: [Option<Field<u8, Descriptor>>; 2],
+}
+
+/// What a descriptor stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// In a word: `file`, `connection`, `pipe`.
+    pub(crate) sort: &'static str,
+    /// The path of a file or directory; empty for anything else.
+    pub(crate) path: Vec<u8>,
+    /// The far end of a connection, and the port that its server has.
+    pub(crate) far_end: Option<SocketAddr>,
+    /// `tcp` or `udp`; empty where it is neither or not known.
+    pub(crate) protocol: &'static str,
 }
 
 impl Columns {
@@ -41,12 +66,33 @@ impl Columns {
         let columns = |table: &Table<(), Descriptor>| {
             let kind = table.get_field(tables, c"type")?;
             let name = table.get_field(tables, c"name")?;
-            Ok((kind, name, table.get_field(tables, c"flags").ok()))
+            let protocols = [c"socket_ipv4_l4_proto", c"socket_ipv6_l4_proto"]
+                .map(|name| table.get_field(tables, name).ok());
+            Ok((kind, name, table.get_field(tables, c"flags").ok(), protocols))
         };
-        let (descriptors, (kind, name, flags)) = threads
+        let (descriptors, (kind, name, flags, protocols)) = threads
             .get_table_field::<i64, Descriptors, Descriptor, _, _>(tables, c"file_descriptors", columns)
             .ok()?;
-        Some(Self { descriptors, kind, name, flags })
+        Some(Self { descriptors, kind, name, flags, protocols })
+    }
+
+    /// What a descriptor stands for; `None` where Falco does not know it.
+    pub(super) fn descriptor(&self, reader: &impl TableReader, thread: &Entry, fd: i64) -> Option<Standing> {
+        let descriptors = thread.read_field(reader, &self.descriptors).ok()?;
+        let descriptor = descriptors.get_entry(reader, &fd).ok()?;
+        let kind = descriptor.read_field(reader, &self.kind).ok()?;
+        let name = descriptor.read_field(reader, &self.name).map(CStr::to_bytes).unwrap_or_default();
+        let name = name[..name.len().min(MAX_ARGUMENT_BYTES)].to_vec();
+        let flags = self.flags.as_ref().and_then(|flags| descriptor.read_field(reader, flags).ok());
+        let protocol = |field: &Option<Field<u8, Descriptor>>| {
+            field.as_ref().and_then(|field| descriptor.read_field(reader, field).ok())
+        };
+        let protocol = match kind {
+            kind::IPV4 | kind::IPV4_SERVER => protocol(&self.protocols[0]),
+            kind::IPV6 | kind::IPV6_SERVER => protocol(&self.protocols[1]),
+            _ => None,
+        };
+        Some(standing(kind, name, flags.is_some_and(|flags| flags & ACCEPTED != 0), protocol))
     }
 
     /// The sockets among descriptors 0-2; `None` where Falco knows none of the three.
@@ -62,6 +108,38 @@ impl Columns {
             sockets.extend(socket(fd, kind, name, flags.is_some_and(|flags| flags & ACCEPTED != 0)));
         }
         known.then_some(sockets)
+    }
+}
+
+/// What a descriptor of this kind and name stands for.
+fn standing(kind: u8, name: Vec<u8>, accepted: bool, protocol: Option<u8>) -> Standing {
+    let sort = match kind {
+        kind::FILE | kind::FILE2 | kind::MEMFD => "file",
+        kind::DIRECTORY => "directory",
+        kind::IPV4 | kind::IPV6 => "connection",
+        kind::IPV4_SERVER | kind::IPV6_SERVER => "listening socket",
+        kind::PIPE => "pipe",
+        kind::UNIX => "local socket",
+        kind::NETLINK => "netlink socket",
+        _ => "other",
+    };
+    let far_end = matches!(kind, kind::IPV4 | kind::IPV6)
+        .then(|| std::str::from_utf8(&name).ok()?.split_once("->"))
+        .flatten()
+        .and_then(|(client, server)| {
+            let (client, server) = (address(client)?, address(server)?);
+            let ip = if accepted { client.ip() } else { server.ip() };
+            Some(SocketAddr::new(ip, server.port()))
+        });
+    Standing {
+        sort,
+        path: if matches!(sort, "file" | "directory") { name } else { Vec::new() },
+        far_end,
+        protocol: match protocol {
+            Some(TCP) => "tcp",
+            Some(UDP) => "udp",
+            _ => "",
+        },
     }
 }
 

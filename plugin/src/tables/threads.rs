@@ -1,7 +1,7 @@
 //! Falco's thread table: what is read of it, and the one column that is added to it.
 
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::ops::ControlFlow;
 
 use anomaly_vectorizer::context::InheritedSocket;
@@ -9,8 +9,9 @@ use anomaly_vectorizer::{MAX_ARGUMENT_BYTES, MAX_NAME_BYTES};
 use falco_plugin::tables::import::{Field, RuntimeEntry, Table};
 use falco_plugin::tables::{TableReader, TableWriter, TablesInput};
 
-use super::sockets;
+use super::sockets::{self, Standing};
 use crate::core::Handle;
+use crate::parse::widest;
 
 /// The column that is added: the [`Handle`] of the verdict on what the process executed last. It reads 0 where nobody
 /// wrote it, or not at all.
@@ -56,6 +57,7 @@ pub(crate) struct Threads {
     name: Option<Field<CStr, Entry>>,
     first: Option<Field<CStr, Entry>>,
     executable: Option<Field<CStr, Entry>>,
+    directory: Option<Field<CStr, Entry>>,
     uid: Option<Field<u32, Entry>>,
     login_uid: Option<Field<u32, Entry>>,
     terminal: Option<Field<u32, Entry>>,
@@ -88,6 +90,17 @@ pub(crate) struct Running {
     pub(crate) container: Vec<u8>,
 }
 
+/// A process that does something, and where its descriptors are looked up.
+pub(crate) struct Actor {
+    /// Its main thread, which has the descriptors.
+    main: Thread,
+    pub(crate) pid: i64,
+    pub(crate) name: Vec<u8>,
+    pub(crate) parent: Vec<u8>,
+    pub(crate) uid: u32,
+    pub(crate) executable: Vec<u8>,
+}
+
 /// A process, as far as it takes to know it again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Main {
@@ -118,6 +131,7 @@ impl Threads {
             name: table.get_field(tables, c"comm").ok(),
             first: table.get_field(tables, c"exe").ok(),
             executable: table.get_field(tables, c"exe_path").ok(),
+            directory: table.get_field(tables, c"cwd").ok(),
             uid: table.get_field(tables, c"uid").ok(),
             login_uid: table.get_field(tables, c"loginuid").ok(),
             terminal: table.get_field(tables, c"tty").ok(),
@@ -178,6 +192,59 @@ impl Threads {
                 .map(|grandparent| text(reader, &grandparent, self.name.as_ref(), MAX_NAME_BYTES))
                 .unwrap_or_default(),
         }
+    }
+
+    /// The process that a thread is of; `None` where the table has none or does not tell its user.
+    pub(crate) fn actor(&self, reader: &impl TableReader, tid: i64) -> Option<Actor> {
+        let thread = self.get(reader, tid)?;
+        let pid = self.pid(reader, &thread).unwrap_or(tid);
+        let main = if pid == tid { thread } else { self.get(reader, pid)? };
+        let uid = number!(reader, main, self.uid)?;
+        let parent = number!(reader, main, self.ptid).filter(|&parent| parent > 0 && parent != pid);
+        Some(Actor {
+            pid,
+            name: text(reader, &main, self.name.as_ref(), MAX_NAME_BYTES),
+            parent: parent.map(|parent| self.name_of(reader, parent)).unwrap_or_default(),
+            uid,
+            executable: text(reader, &main, self.executable.as_ref(), MAX_ARGUMENT_BYTES),
+            main,
+        })
+    }
+
+    /// The name of the process with this id; empty where not known.
+    pub(crate) fn name_of(&self, reader: &impl TableReader, pid: i64) -> Vec<u8> {
+        let process = self.get(reader, pid);
+        process.map(|process| text(reader, &process, self.name.as_ref(), MAX_NAME_BYTES)).unwrap_or_default()
+    }
+
+    /// A process's working directory; empty where not known.
+    pub(crate) fn directory(&self, reader: &impl TableReader, actor: &Actor) -> Vec<u8> {
+        text(reader, &actor.main, self.directory.as_ref(), MAX_ARGUMENT_BYTES)
+    }
+
+    /// What one of a process's descriptors stands for; `None` where that is not known.
+    pub(crate) fn descriptor(&self, reader: &impl TableReader, actor: &Actor, fd: i64) -> Option<Standing> {
+        self.sockets.as_ref()?.descriptor(reader, &actor.main, fd)
+    }
+
+    /// Where a process runs: its container's id, and the widest of its cgroups outside of one.
+    pub(crate) fn place(&self, reader: &impl TableReader, actor: &Actor) -> (Option<CString>, String) {
+        // Copied, because the next question to the host may change what this one pointed to.
+        let container = self.container(reader, &actor.main).map(CStr::to_owned);
+        if container.as_ref().is_some_and(|id| !id.is_empty()) {
+            return (container, String::new());
+        }
+        let mut cgroups = Vec::new();
+        if let Some((table, path)) = &self.cgroups
+            && let Ok(table) = actor.main.read_field(reader, table)
+        {
+            // What cannot be visited is not known, and then nor is the workload.
+            let _ = table.iter_entries_mut(reader, |cgroup| {
+                cgroups.push(text(reader, cgroup, Some(path), MAX_ARGUMENT_BYTES));
+                if cgroups.len() < MAX_CGROUPS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            });
+        }
+        (container, widest(cgroups.iter().map(Vec::as_slice)).into_owned())
     }
 
     /// The id of the thread's container, empty outside of one; `None` where nobody says.
