@@ -1,5 +1,5 @@
-# Closes a log of `cargo test -- --show-output`: each reason to skip once, with the number of times it was given, then
-# one line of counts. A test that skipped is not counted as passed.
+# Closes a log of `cargo test -- --show-output`: what the fault tests tried and lost, each reason to skip once, with the
+# number of times it was given, then one line of counts. A test that skipped is not counted as passed.
 
 /^running [0-9]+ tests?$/ { running = 1 }
 /^test result: / { passed += $4; failed += $6; running = 0 }
@@ -18,6 +18,8 @@
     if (test != "") skipping[test]
 }
 
+/^faults: / { fault[++faults] = $0 }
+
 function note(reason) {
     if (!(reason in times)) order[++reasons] = reason
     times[reason]++
@@ -26,6 +28,7 @@ function note(reason) {
 
 END {
     print ""
+    for (i = 1; i <= faults; i++) print fault[i]
     for (i = 1; i <= reasons; i++)
         print "skipped: " order[i] (times[order[i]] > 1 ? " (" times[order[i]] " times)" : "")
     printf "tests: %d passed, %d failed, %d skipped\n", passed - instead, failed, skipped

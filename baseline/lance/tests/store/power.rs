@@ -21,7 +21,6 @@ use std::{
 
 use anomaly_baseline::Store;
 use anomaly_lance::{LanceStore, Schedule};
-use anomaly_vectorizer::Kind;
 
 use crate::{
     common::*,
@@ -120,7 +119,8 @@ fn what_was_synced_is_enough() {
             match operation {
                 0 => store.save(workload, &record(round), &batch).unwrap(),
                 1 if round % 3 == 2 => {
-                    let gone: Vec<_> = batch.iter().take(3).map(|row| (row.execution.kind, row.key)).collect();
+                    let gone: Vec<_> =
+                        batch.iter().take(3).map(|row| (row.execution.kind, row.key)).collect();
                     store.delete(workload, &gone).unwrap();
                 }
                 1 => continue,
