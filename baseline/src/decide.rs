@@ -24,6 +24,8 @@ pub(crate) struct Tally {
     gone: usize,
     /// Rows for which there is no room.
     without_room: usize,
+    /// Rows that are denied on another machine.
+    denied_elsewhere: usize,
 }
 
 impl Tally {
@@ -37,6 +39,7 @@ impl Tally {
         self.already += other.already;
         self.gone += other.gone;
         self.without_room += other.without_room;
+        self.denied_elsewhere += other.denied_elsewhere;
     }
 
     /// `3 approved, 1 not there any more`
@@ -46,6 +49,7 @@ impl Tally {
             (self.already, "so already"),
             (self.gone, "not there any more"),
             (self.without_room, "left as they were, for there is no room"),
+            (self.denied_elsewhere, "denied on another machine, where it has to be approved"),
         ];
         for (count, what) in others.into_iter().filter(|(count, _)| *count > 0) {
             // Writing into a string cannot fail.
@@ -61,6 +65,7 @@ enum Outcome {
     Already,
     Gone,
     NoRoom,
+    DeniedElsewhere,
 }
 
 impl Workload {
@@ -82,7 +87,7 @@ impl Workload {
                 Action::Deny => self.deny(key, shared),
                 Action::Forget => {
                     forgotten.insert(group);
-                    self.forget(key)
+                    self.forget(key, shared)
                 }
                 Action::Learn => Outcome::Already,
             };
@@ -91,6 +96,7 @@ impl Workload {
                 Outcome::Already => tally.already += 1,
                 Outcome::Gone => tally.gone += 1,
                 Outcome::NoRoom => tally.without_room += 1,
+                Outcome::DeniedElsewhere => tally.denied_elsewhere += 1,
             }
         }
         if active_before && action != Action::Approve {
@@ -140,6 +146,13 @@ impl Workload {
         if state == RowState::Active {
             return Outcome::Already;
         }
+        if row.foreign.as_ref().is_some_and(|foreign| foreign.state == RowState::Denied) {
+            if row.own_state().is_some() {
+                self.settle(number, Some(RowState::Active), shared);
+                self.mark(number, Unsaved::Row);
+            }
+            return Outcome::DeniedElsewhere;
+        }
         if self.rows.count(RowState::Active) >= shared.settings.max_rows {
             shared.counters.no_room();
             return Outcome::NoRoom;
@@ -157,7 +170,7 @@ impl Workload {
             Some((_, RowState::Denied)) => return Outcome::Already,
             Some((_, RowState::Active)) => self.promote(number, exact, distance, shared),
             Some((original, RowState::Held | RowState::Forgotten)) => {
-                self.forget(key);
+                self.forget(key, shared);
                 if let Some(row) = self.rows.get_mut(original) {
                     row.seen.extend(seen);
                 }
@@ -165,7 +178,7 @@ impl Workload {
             }
             None => {
                 if let Some(mut row) = self.rows.remove(number) {
-                    self.unsaved.deleted.push(key);
+                    self.unsaved.delete(key);
                     row.key = exact;
                     row.unsaved = Unsaved::Nothing;
                     let number = self.rows.insert(row);
@@ -177,35 +190,32 @@ impl Workload {
     }
 
     fn deny(&mut self, key: u128, shared: &Shared) -> Outcome {
-        let Some((number, state)) = self.rows.find(key).and_then(|n| Some((n, self.rows.get(n)?.state)))
+        let Some((number, own)) = self.rows.find(key).and_then(|n| Some((n, self.rows.get(n)?.own_state())))
         else {
             return Outcome::Gone;
         };
-        if state == RowState::Denied {
+        if own == Some(RowState::Denied) {
             return Outcome::Already;
         }
         if self.rows.count(RowState::Denied) >= shared.settings.max_held {
             shared.counters.no_room();
             return Outcome::NoRoom;
         }
-        if state == RowState::Active {
-            self.deactivate(number);
-        }
-        self.rows.set_state(number, RowState::Denied);
+        self.settle(number, Some(RowState::Denied), shared);
         self.mark(number, Unsaved::Row);
         Outcome::Changed
     }
 
-    fn forget(&mut self, key: u128) -> Outcome {
-        let Some((number, state)) = self.rows.find(key).and_then(|n| Some((n, self.rows.get(n)?.state)))
+    fn forget(&mut self, key: u128, shared: &Shared) -> Outcome {
+        let Some((number, own)) = self.rows.find(key).and_then(|n| Some((n, self.rows.get(n)?.own_state())))
         else {
             return Outcome::Gone;
         };
-        if state == RowState::Active {
-            self.deactivate(number);
+        if own.is_none() {
+            // It was never seen here: whoever saw it has to forget it.
+            return Outcome::Already;
         }
-        self.rows.remove(number);
-        self.unsaved.deleted.push(key);
+        self.drop_own(number, shared);
         Outcome::Changed
     }
 }

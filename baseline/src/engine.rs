@@ -17,6 +17,7 @@ use crate::calibration::Prior;
 use crate::counters::{CounterValues, Counters};
 use crate::decide::Tally;
 use crate::distance::Measure;
+use crate::elsewhere::{Others, Peering};
 use crate::feedback::{Action, Feedback};
 use crate::inspect::{Inspection, RowView};
 use crate::lineage::Lineage;
@@ -84,6 +85,14 @@ impl Kinds {
     }
 }
 
+/// What became of looking for a baseline.
+enum Found {
+    There(Baseline),
+    /// It begins as soon as it was told what others know.
+    Waits,
+    NoRoom,
+}
+
 type Baselines = HashMap<Arc<str>, Kinds>;
 
 /// What the engine and its thread share.
@@ -98,6 +107,8 @@ pub(crate) struct Inner {
     notices: Mutex<VecDeque<String>>,
     /// The day up to which each workload was swept, by address.
     swept: Mutex<HashMap<usize, Day>>,
+    /// What other machines know, and who waits to be told.
+    pub(crate) others: Others,
 }
 
 /// Scores executions and learns from them.
@@ -186,9 +197,16 @@ impl Engine {
             counters.while_loading(1);
             return inner.unknown(sighting, Standing::Loading);
         }
-        let Some(workload) = inner.find_or_add(sighting) else {
-            counters.refused(1);
-            return inner.unknown(sighting, Standing::Refused);
+        let workload = match inner.find_or_add(sighting) {
+            Found::There(workload) => workload,
+            Found::Waits => {
+                counters.while_loading(1);
+                return inner.unknown(sighting, Standing::Loading);
+            }
+            Found::NoRoom => {
+                counters.refused(1);
+                return inner.unknown(sighting, Standing::Refused);
+            }
         };
         let mut sighting = *sighting;
         if inner.reader.load(Relaxed) {
@@ -203,6 +221,11 @@ impl Engine {
         }
         inner.count(&sighting, &verdict);
         verdict
+    }
+
+    /// The way of what other machines know into this engine. It keeps the baselines, not the engine's thread.
+    pub fn peering(&self) -> Peering {
+        Peering { inner: Arc::clone(&self.inner) }
     }
 
     /// An engine in memory with a copy of one workload as it is now, for trying what must leave no trace. Of a workload
@@ -348,24 +371,63 @@ impl Inner {
             reader: AtomicBool::new(false),
             notices: Mutex::default(),
             swept: Mutex::default(),
+            others: Others::default(),
         }
     }
 
-    fn find_or_add(&self, sighting: &Sighting<'_>) -> Option<Baseline> {
+    fn find_or_add(&self, sighting: &Sighting<'_>) -> Found {
+        let Sighting { workload, time, day, .. } = *sighting;
         let kind = sighting.execution.kind;
-        if let Some(baseline) = self.baselines.read().get(sighting.workload).and_then(|kinds| kinds.get(kind))
         {
-            return Some(Arc::clone(baseline));
+            let baselines = self.baselines.read();
+            let kinds = baselines.get(workload);
+            if let Some(baseline) = kinds.and_then(|kinds| kinds.get(kind)) {
+                return Found::There(Arc::clone(baseline));
+            }
+            if kinds.is_none() && baselines.len() >= self.shared.settings.max_workloads {
+                return Found::NoRoom;
+            }
         }
+        if self.others.holds_up(workload, kind, time, day) {
+            return Found::Waits;
+        }
+        let name: Arc<str> = workload.into();
+        let new = Workload::new(Arc::clone(&name), kind, &self.shared, time, day);
+        self.add(&name, kind, Arc::new(Mutex::new(new))).map_or(Found::NoRoom, Found::There)
+    }
+
+    /// Adds a kind of act of a workload, where there is room for it and it is not there; the one that is there then.
+    fn add(&self, name: &Arc<str>, kind: Kind, new: Baseline) -> Option<Baseline> {
         let mut baselines = self.baselines.write();
-        if baselines.len() >= self.shared.settings.max_workloads && !baselines.contains_key(sighting.workload)
-        {
+        if baselines.len() >= self.shared.settings.max_workloads && !baselines.contains_key(name) {
             return None;
         }
-        let name: Arc<str> = sighting.workload.into();
-        let new = || Workload::new(Arc::clone(&name), kind, &self.shared, sighting.time, sighting.day);
-        let Kinds(kinds) = baselines.entry(Arc::clone(&name)).or_default();
-        Some(Arc::clone(kinds[kind as usize].get_or_insert_with(|| Arc::new(Mutex::new(new())))))
+        let Kinds(kinds) = baselines.entry(Arc::clone(name)).or_default();
+        Some(Arc::clone(kinds[kind as usize].get_or_insert(new)))
+    }
+
+    /// A kind of act of a workload; one that begins at this moment and is not among the others yet, where there is none.
+    pub(crate) fn baseline(
+        &self,
+        workload: &str,
+        kind: Kind,
+        begins: Option<(Timestamp, Day)>,
+    ) -> Option<Baseline> {
+        if let Some(baseline) = self.kinds(workload).as_ref().and_then(|kinds| kinds.get(kind)) {
+            return Some(Arc::clone(baseline));
+        }
+        let (time, day) = begins?;
+        Some(Arc::new(Mutex::new(Workload::new(workload.into(), kind, &self.shared, time, day))))
+    }
+
+    /// Puts one that [`baseline`](Self::baseline) gave among the others.
+    pub(crate) fn begin(&self, workload: &str, kind: Kind, baseline: Baseline) {
+        let name: Arc<str> = workload.into();
+        let there = self.add(&name, kind, Arc::clone(&baseline));
+        if there.is_some_and(|there| !Arc::ptr_eq(&there, &baseline)) {
+            // It did not wait any longer.
+            self.others.ask_again(&name);
+        }
     }
 
     fn count(&self, sighting: &Sighting<'_>, verdict: &Verdict) {
@@ -406,7 +468,7 @@ impl Inner {
         }
     }
 
-    fn kinds(&self, workload: &str) -> Option<Kinds> {
+    pub(crate) fn kinds(&self, workload: &str) -> Option<Kinds> {
         self.baselines.read().get(workload).cloned()
     }
 
@@ -468,6 +530,7 @@ impl Inner {
 
     pub(crate) fn insert(&self, name: Arc<str>, workload: Workload) {
         let kind = workload.kind;
+        self.others.ask_again(&name);
         self.baselines.write().entry(name).or_default().0[kind as usize] =
             Some(Arc::new(Mutex::new(workload)));
     }
@@ -501,6 +564,12 @@ impl Inner {
 
     pub(crate) fn set_access(&self, access: Access) {
         self.reader.store(access == Access::Reader, Relaxed);
+    }
+
+    /// Whether this process writes; `None` while it loads.
+    pub(crate) fn access(&self) -> Option<Access> {
+        let access = if self.reader.load(Relaxed) { Access::Reader } else { Access::Writer };
+        self.loaded.load(Relaxed).then_some(access)
     }
 
     /// Whether a workload has not been swept on this day of its calendar yet. Asking marks it.

@@ -53,7 +53,7 @@ pub(crate) fn explain(
     Explanation {
         reason: printable(&parts.join("; "), MAX_BYTES),
         nearest: nearest.map(|row| printable(&row.execution.command_line(), MAX_BYTES)),
-        nearest_seen: nearest.map_or(0, |row| row.count),
+        nearest_seen: nearest.map_or(0, Row::total),
     }
 }
 

@@ -111,7 +111,7 @@ impl Workload {
             state: row.state,
             execution: row.execution.clone(),
             surroundings: row.seen.words().collect(),
-            count: row.count,
+            count: row.total(),
             days: row.days,
             first_seen: row.first_seen,
             last_seen: row.last_seen,
@@ -129,7 +129,7 @@ impl Workload {
     /// How many active rows were first seen on `from` or later.
     pub(crate) fn learned_since(&self, from: Day) -> usize {
         let rows = (0..self.rows.end()).filter_map(|number| self.rows.get(number));
-        rows.filter(|row| row.state == RowState::Active && row.first_day >= from).count()
+        rows.filter(|row| row.own_state() == Some(RowState::Active) && row.first_day >= from).count()
     }
 
     /// The row with this key and the surroundings that it was seen in.

@@ -37,11 +37,55 @@ pub(crate) struct Row {
     pub(crate) unsaved: Unsaved,
     /// Runs on the day `days.last`.
     pub(crate) runs_today: u32,
+    /// What other machines know of it.
+    pub(crate) foreign: Option<Box<Foreign>>,
+}
+
+/// What other machines know of a row.
+#[derive(Debug, Clone)]
+pub(crate) struct Foreign {
+    /// Active or denied.
+    pub(crate) state: RowState,
+    pub(crate) count: u64,
+    /// What the row counts for here, by what was seen or said here: saved, and told to others. `None` where it is known
+    /// elsewhere alone; then the row's count is 0, and its times and days are theirs.
+    pub(crate) own: Option<RowState>,
+    /// The telling that named it last.
+    pub(crate) told: u32,
 }
 
 impl Row {
+    /// What it counts for by what was seen or said here; `None` where others alone know it.
+    pub(crate) fn own_state(&self) -> Option<RowState> {
+        self.foreign.as_ref().map_or(Some(self.state), |foreign| foreign.own)
+    }
+
+    /// How often it was seen, here and elsewhere.
+    pub(crate) fn total(&self) -> u64 {
+        self.foreign.as_ref().map_or(self.count, |foreign| self.count.saturating_add(foreign.count))
+    }
+
+    /// What others know is seen here too: from now on it is known here.
+    fn make_own(&mut self, time: Timestamp) {
+        let Some(foreign) = &mut self.foreign else { return };
+        let active = self.state == RowState::Active;
+        if foreign.own.is_none() {
+            (self.first_seen, self.last_seen, self.days) = (time, time, DaySet::default());
+            // It was no news, as in a warm-up; what somebody denied would be.
+            self.distance = if active { 0.0 } else { 1.0 };
+            foreign.own = Some(RowState::Held);
+        }
+        if active {
+            foreign.own = Some(RowState::Active);
+        }
+    }
+
     /// Counts one more run.
     pub(crate) fn run(&mut self, time: Timestamp, day: Day) {
+        if self.own_state().is_none() {
+            self.first_day = day;
+        }
+        self.make_own(time);
         if self.days.insert(day) && self.days.last == day {
             self.runs_today = 0;
         }
@@ -133,14 +177,13 @@ impl Rows {
     }
 }
 
-/// A row as the store keeps it.
-pub(crate) fn to_stored(row: &Row, embedder: &dyn Embedder, scratch: &mut Embedding) -> StoredRow {
-    embedder.embed(&row.execution, scratch);
-    StoredRow {
+/// What was seen or said here of a row, without vector and features; `None` where that is nothing.
+pub(crate) fn to_own(row: &Row) -> Option<StoredRow> {
+    Some(StoredRow {
         key: row.key,
         execution: row.execution.clone(),
-        features: scratch.features.clone(),
-        vector: scratch.vector.to_vec(),
+        features: Vec::new(),
+        vector: Vec::new(),
         seen: row.seen,
         count: row.count,
         first_seen: row.first_seen,
@@ -148,8 +191,15 @@ pub(crate) fn to_stored(row: &Row, embedder: &dyn Embedder, scratch: &mut Embedd
         first_day: row.first_day,
         days: row.days,
         distance: row.distance,
-        state: row.state,
-    }
+        state: row.own_state()?,
+    })
+}
+
+/// A row as the store keeps it; `None` where others alone know it.
+pub(crate) fn to_stored(row: &Row, embedder: &dyn Embedder, scratch: &mut Embedding) -> Option<StoredRow> {
+    let own = to_own(row)?;
+    embedder.embed(&row.execution, scratch);
+    Some(StoredRow { features: scratch.features.clone(), vector: scratch.vector.to_vec(), ..own })
 }
 
 /// A row from what the store kept.
@@ -185,6 +235,7 @@ pub(crate) fn from_stored(stored: StoredRow) -> Row {
         unsaved: Unsaved::Nothing,
         // Not kept: a restart forgets how often today, which makes a repeat score a little higher, never lower.
         runs_today: 0,
+        foreign: None,
     }
 }
 

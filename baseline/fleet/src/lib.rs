@@ -44,7 +44,7 @@ mod tests;
 pub use agent::{Fleet, Options};
 pub use counters::CounterValues;
 pub use error::FleetError;
-pub use local::{Elsewhere, Local, Revision};
+pub use local::Local;
 pub use merge::{Terms, fold};
 pub use place::{Address, Place};
 pub use status::{MachineStatus, Status, status};

@@ -1,32 +1,12 @@
 //! What sharing asks of the baselines on this machine.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anomaly_baseline::{Access, StoredRow, Timestamp};
+use anomaly_baseline::{Access, Elsewhere, Peering, Revision};
 use anomaly_exchange::Portion;
-use anomaly_vectorizer::{Embedder, Kind};
-
-/// How far a workload's own rows are. Both grow, and begin anew with each process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Revision {
-    /// Rows and states.
-    pub rows: u64,
-    /// Counts and times.
-    pub counts: u64,
-}
-
-/// What other machines know of a workload.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Elsewhere {
-    /// How many machines.
-    pub machines: usize,
-    /// When each kind of act had been learned enough there; without those that are still being learned.
-    pub learned: BTreeMap<Kind, Timestamp>,
-    /// What is active or denied there, counts summed over the machines. Without vectors.
-    pub rows: Vec<StoredRow>,
-}
+use anomaly_vectorizer::Embedder;
 
 /// The baselines of this machine. None of this is called on the event path, nor holds it up for longer than
 /// microseconds at a time.
@@ -55,4 +35,39 @@ pub trait Local: Send + Sync {
 
     /// Says something once, one printable line.
     fn notice(&self, text: &str);
+}
+
+impl Local for Peering {
+    fn access(&self) -> Option<Access> {
+        self.access()
+    }
+
+    fn embedder(&self) -> Arc<dyn Embedder> {
+        self.embedder()
+    }
+
+    fn workloads(&self) -> Vec<(Arc<str>, Revision)> {
+        self.workloads()
+    }
+
+    fn own(&self, workload: &str) -> Option<Portion> {
+        let (record, rows) = self.own(workload)?;
+        Some(Portion { workload: workload.to_owned(), record, rows })
+    }
+
+    fn known_elsewhere(&self, workloads: HashSet<Arc<str>>) {
+        self.known_elsewhere(workloads);
+    }
+
+    fn wanted(&self, timeout: Duration) -> Vec<Arc<str>> {
+        self.wanted(timeout)
+    }
+
+    fn take_elsewhere(&self, workload: &str, elsewhere: Elsewhere) {
+        self.take_elsewhere(workload, elsewhere);
+    }
+
+    fn notice(&self, text: &str) {
+        self.notice(text);
+    }
 }

@@ -6,11 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use anomaly_baseline::{Day, Fate, RowState, StoredRow, Timestamp, fate};
+use anomaly_baseline::{Day, Elsewhere, Fate, RowState, StoredRow, Timestamp, fate};
 use anomaly_exchange::Portion;
 use anomaly_vectorizer::{Execution, Kind, Seen};
-
-use crate::local::Elsewhere;
 
 /// What is taken from others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

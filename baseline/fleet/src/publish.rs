@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anomaly_baseline::Timestamp;
+use anomaly_baseline::{Revision, Timestamp};
 
 use crate::bucket::{Bucket, Created, Got};
 use crate::cache::Cache;
@@ -15,7 +15,7 @@ use crate::counters::Counters;
 use crate::error::FleetError;
 use crate::head::{self, Entry, Head, MAX_WORKLOADS, object_key, parse_object_key};
 use crate::identity::{Identity, random};
-use crate::local::{Local, Revision};
+use crate::local::Local;
 use crate::object;
 
 /// How often counts and times alone are reason to publish a workload again.

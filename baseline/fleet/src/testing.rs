@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anomaly_baseline::{Access, Day, DaySet, RowState, StoredRow, WorkloadRecord};
+use anomaly_baseline::{Access, Day, DaySet, Elsewhere, Revision, RowState, StoredRow, WorkloadRecord};
 use anomaly_exchange::Portion;
 use anomaly_vectorizer::{Arguments, Embedder, Embedding, Execution, Hashed, Kind, Seen};
 use parking_lot::Mutex;
 use proptest::prelude::*;
 
-use crate::local::{Elsewhere, Local, Revision};
+use crate::local::Local;
 
 pub(crate) fn row(name: &str) -> StoredRow {
     let execution = Execution {

@@ -110,7 +110,7 @@ impl Workload {
             let (held, seen) = (row.key, row.seen);
             if let Some(original) = self.rows.find(exact) {
                 self.rows.remove(number);
-                self.unsaved.deleted.push(held);
+                self.unsaved.delete(held);
                 if let Some(row) = self.rows.get_mut(original) {
                     row.seen.extend(seen);
                     self.seen.extend(seen);
@@ -120,8 +120,7 @@ impl Workload {
             return;
         }
         row.distance = row.distance.max(distance);
-        self.rows.set_state(number, RowState::Active);
-        self.activate(number, shared);
+        self.settle(number, Some(RowState::Active), shared);
         self.mark(number, Unsaved::Row);
         self.calibrate(shared);
     }
@@ -139,7 +138,9 @@ impl Workload {
                 continue;
             };
             self.seen.extend(row.seen);
-            self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
+            if row.own_state().is_some() {
+                self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
+            }
         }
         self.calibrate(shared);
     }
@@ -189,6 +190,7 @@ impl Workload {
             state,
             unsaved: Unsaved::Nothing,
             runs_today: 0,
+            foreign: None,
         };
         row.run(time, day);
         let number = self.rows.insert(row);
@@ -209,13 +211,16 @@ impl Workload {
         self.activate_features(number);
     }
 
-    fn activate_features(&mut self, number: u32) {
+    pub(super) fn activate_features(&mut self, number: u32) {
         let Some(row) = self.rows.get(number) else { return };
         for &feature in &row.features {
             *self.known.entry(feature).or_default() += 1;
         }
         self.seen.extend(row.seen);
-        self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
+        // News elsewhere says nothing about how much of it there is here.
+        if row.own_state().is_some() {
+            self.own.note(row.first_day, row.distance, Group::of(&row.execution), self.today.day);
+        }
     }
 
     /// Takes a row out of the neighbours.

@@ -1,6 +1,7 @@
 //! One workload: its rows, its learning, and the way of an execution through them.
 
 mod learn;
+mod others;
 mod save;
 
 use std::collections::HashMap;
@@ -20,7 +21,7 @@ use crate::index::{Index, Scratch};
 use crate::learning;
 use crate::retention::{Fate, fate_of};
 use crate::row::{Day, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
-use crate::rows::{Rows, Unsaved, from_stored};
+use crate::rows::{Row, Rows, Unsaved, from_stored};
 use crate::score::{Level, Score};
 use crate::settings::{Settings, Threshold};
 use crate::verdict::{Progress, Sighting, Standing, Teach, Verdict, WorkloadStatus};
@@ -58,6 +59,10 @@ pub(crate) struct Workload {
     pub(crate) calibration: Calibration,
     warnings: Vec<String>,
     pub(crate) unsaved: UnsavedRows,
+    /// How often others' rows were told.
+    told: u32,
+    /// Whether active rows went since what they add up to was computed.
+    shrunk: bool,
     scratch: WorkSpace,
 }
 
@@ -95,6 +100,8 @@ impl Workload {
             calibration: OwnDays::default().calibration(prior, day, day),
             warnings: Vec::new(),
             unsaved: UnsavedRows::default(),
+            told: 0,
+            shrunk: false,
             scratch: WorkSpace::default(),
         }
     }
@@ -227,7 +234,7 @@ impl Workload {
             Teach::Seed | Teach::Nothing => Standing::Unlearned,
         };
         let seen =
-            self.rows.find(key).and_then(|number| self.rows.get(number)).map_or(1, |row| row.count.max(1));
+            self.rows.find(key).and_then(|number| self.rows.get(number)).map_or(1, |row| row.total().max(1));
         Verdict {
             workload: Arc::clone(&self.name),
             standing,
@@ -255,7 +262,7 @@ impl Workload {
             self.seen.insert(&context);
             self.mark(number, if new_day || new_context { Unsaved::Row } else { Unsaved::Counts });
         }
-        let seen = self.rows.get(number).map_or(0, |row| row.count);
+        let seen = self.rows.get(number).map_or(0, Row::total);
         if learning {
             if teach != Teach::Nothing {
                 self.record.recent.note(false, time);
@@ -276,7 +283,7 @@ impl Workload {
 
     fn learning_verdict(&mut self, key: u128, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
         self.end_learning_if_enough(sighting.time, shared);
-        let seen = self.rows.find(key).and_then(|number| self.rows.get(number)).map_or(0, |row| row.count);
+        let seen = self.rows.find(key).and_then(|number| self.rows.get(number)).map_or(0, Row::total);
         Verdict { seen, ..self.unscored(Standing::Learning(self.progress(sighting.time, shared))) }
     }
 
@@ -356,6 +363,7 @@ impl Workload {
     pub(crate) fn finish_learning(&mut self, time: Timestamp) {
         self.record.learned_at.get_or_insert(time);
         self.unsaved.record = true;
+        self.unsaved.revision.bump(true);
     }
 
     pub(crate) fn progress(&self, now: Timestamp, shared: &Shared) -> Progress {
@@ -386,16 +394,15 @@ impl Workload {
         let end = self.rows.end().min(start.saturating_add(most));
         for number in start..end {
             let Some(row) = self.rows.get(number) else { continue };
-            match fate_of(row.state, &row.days, today, retention_days) {
+            // What others alone know is forgotten by whoever tells it.
+            let Some(own) = row.own_state() else { continue };
+            match fate_of(own, &row.days, today, retention_days) {
                 Fate::Keep => {}
                 Fate::Forget => {
-                    self.deactivate(number);
-                    self.rows.set_state(number, RowState::Forgotten);
+                    self.settle(number, Some(RowState::Forgotten), shared);
                     self.mark(number, Unsaved::Row);
                 }
-                Fate::Delete => {
-                    self.unsaved.deleted.extend(self.rows.remove(number).map(|row| row.key));
-                }
+                Fate::Delete => self.drop_own(number, shared),
             }
         }
         (end < self.rows.end()).then_some(end)

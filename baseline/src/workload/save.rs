@@ -5,11 +5,12 @@
 use anomaly_vectorizer::Embedder;
 
 use super::Workload;
+use crate::elsewhere::Revision;
 use crate::row::StoredRow;
 use crate::rows::{Unsaved, to_stored};
 
 /// Rows that the store does not have yet, by number, and keys that it still has.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct UnsavedRows {
     rows: Vec<u32>,
     counts: Vec<u32>,
@@ -19,6 +20,30 @@ pub(crate) struct UnsavedRows {
     pub(crate) urgent: bool,
     /// Decisions that are noted in the record as soon as every row that follows them goes with it.
     pub(crate) applied: Vec<(u128, String)>,
+    /// How far what was seen here is.
+    pub(crate) revision: Revision,
+}
+
+impl Default for UnsavedRows {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            counts: Vec::new(),
+            deleted: Vec::new(),
+            record: false,
+            urgent: false,
+            applied: Vec::new(),
+            revision: Revision::new(),
+        }
+    }
+}
+
+impl UnsavedRows {
+    /// The store still has this key.
+    pub(crate) fn delete(&mut self, key: u128) {
+        self.deleted.push(key);
+        self.revision.bump(true);
+    }
 }
 
 /// What the store has to write for one kind of act of a workload, beside its record.
@@ -31,6 +56,7 @@ pub(crate) struct Batch {
 impl Workload {
     pub(crate) fn mark(&mut self, number: u32, unsaved: Unsaved) {
         let Some(row) = self.rows.get_mut(number) else { return };
+        self.unsaved.revision.bump(unsaved == Unsaved::Row);
         if unsaved > row.unsaved {
             row.unsaved = unsaved;
             match unsaved {
@@ -49,7 +75,7 @@ impl Workload {
         with_counts: bool,
         embedder: &dyn Embedder,
     ) -> Option<Batch> {
-        let UnsavedRows { rows, counts, deleted, record, urgent, applied } = &mut self.unsaved;
+        let UnsavedRows { rows, counts, deleted, record, urgent, applied, revision: _ } = &mut self.unsaved;
         let mut numbers = rows.split_off(rows.len().saturating_sub(most));
         if with_counts {
             numbers.append(&mut counts.split_off(counts.len().saturating_sub(most - numbers.len())));
@@ -60,7 +86,10 @@ impl Workload {
             return None;
         }
         // What is there again is replaced and not deleted.
-        gone.retain(|key| self.rows.find(*key).is_none());
+        gone.retain(|key| {
+            let row = self.rows.find(*key).and_then(|number| self.rows.get(number));
+            row.is_none_or(|row| row.own_state().is_none())
+        });
         if rows.is_empty() && deleted.is_empty() {
             // Every row that follows these decisions is in this batch or was in one before.
             self.record.applied.append(applied);
@@ -72,7 +101,7 @@ impl Workload {
             let Some(row) = self.rows.get_mut(number) else { continue };
             // A number may be listed for its counts and for itself: once is enough.
             if std::mem::replace(&mut row.unsaved, Unsaved::Nothing) != Unsaved::Nothing {
-                batch.rows.push(to_stored(row, embedder, &mut self.scratch.embedding));
+                batch.rows.extend(to_stored(row, embedder, &mut self.scratch.embedding));
             }
         }
         Some(batch)

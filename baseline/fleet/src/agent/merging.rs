@@ -4,14 +4,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anomaly_baseline::{Access, Day, utc_day};
+use anomaly_baseline::{Access, Day, Elsewhere, utc_day};
 use anomaly_exchange::Portion;
 
 use super::rounds::{is_stopping, now};
 use super::{Common, is_over};
 use crate::cache::Index;
 use crate::head::Entry;
-use crate::local::Elsewhere;
 use crate::merge::{Terms, fold};
 use crate::object;
 use crate::status::INDEX;
