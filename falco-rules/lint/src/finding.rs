@@ -37,6 +37,10 @@ pub enum Check {
     Negation,
     /// A change to somebody else's rule that silences it while there is no score.
     FailsClosed,
+    /// A rule about other events, gated by how novel the process is instead of by what it does.
+    OtherEvent,
+    /// A gate on a rule of alternatives, of which it would concern the last alone.
+    LastAlternative,
     /// A level that does not exist, or an order of levels.
     Level,
     /// A field that the plugin does not have.
@@ -53,6 +57,8 @@ impl Check {
             Self::Operator => "operator",
             Self::Negation => "negation",
             Self::FailsClosed => "fails-closed",
+            Self::OtherEvent => "other-event",
+            Self::LastAlternative => "last-alternative",
             Self::Level => "level",
             Self::UnknownField => "unknown-field",
             Self::Syntax => "syntax",

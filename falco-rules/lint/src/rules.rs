@@ -44,6 +44,8 @@ pub(crate) struct Condition {
     pub(crate) expr: Result<Expr, SyntaxError>,
     /// Whether its text names one of our fields at all.
     pub(crate) mentions_us: bool,
+    /// Whether one pair of parentheses is around all of it.
+    pub(crate) is_enclosed: bool,
 }
 
 /// Reads a file's entries.
@@ -90,6 +92,7 @@ impl Reader<'_> {
         let condition = self.text(item, "condition").map(|text| Condition {
             expr: condition::parse(&text),
             mentions_us: text.characters.iter().collect::<String>().contains("anomaly."),
+            is_enclosed: is_enclosed(&text.characters),
         });
         Some(Entry {
             kind,
@@ -175,6 +178,30 @@ impl Reader<'_> {
         let at = Position { line: start.line(), column: start.col() + 1 };
         Some(Word { text: text.to_owned(), at, quoted: false })
     }
+}
+
+/// Whether the parenthesis that opens a text is closed at its end.
+fn is_enclosed(text: &[char]) -> bool {
+    let solid = |character: &char| !character.is_whitespace();
+    let Some((start, end)) = text.iter().position(solid).zip(text.iter().rposition(solid)) else {
+        return false;
+    };
+    let text = &text[start..=end];
+    let (mut depth, mut quote) = (0_usize, None);
+    for (index, &character) in text.iter().enumerate() {
+        match (quote, character) {
+            (Some(open), character) if open == character => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(character),
+            (None, '(') => depth += 1,
+            (None, ')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 && quote.is_none() {
+            return index > 0 && index + 1 == text.len();
+        }
+    }
+    false
 }
 
 fn mode(tree: &Tree, item: NodeId) -> Mode {

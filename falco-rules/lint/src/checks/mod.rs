@@ -1,5 +1,6 @@
 //! Goes through entries and says what is wrong with them.
 
+mod events;
 mod level;
 mod score;
 mod silence;
@@ -9,8 +10,9 @@ use std::collections::HashMap;
 use crate::condition::{Compare, Expr, Leaf, Right};
 use crate::fields::{Kind, is_unknown, kind, nearest};
 use crate::finding::{Check, Finding};
-use crate::rules::{Entry, EntryKind, Mode};
+use crate::rules::{Condition, Entry, EntryKind, Mode};
 use crate::text::{Position, Text};
+use events::{About, Events, of_rule};
 use silence::{Asked, Macros};
 
 /// Everything that is wrong with these entries.
@@ -18,6 +20,8 @@ pub(crate) fn check(entries: &[Entry], files: &[&str]) -> Vec<Finding> {
     let macros = Macros::of(entries);
     let mut asked = macros.asked();
     let owners = owners(entries, &mut asked);
+    let mut events = Events::new(&macros);
+    let bases = bases(entries);
     let mut findings = Vec::new();
     for entry in entries {
         let foreign = entry.kind == EntryKind::Rule
@@ -25,8 +29,25 @@ pub(crate) fn check(entries: &[Entry], files: &[&str]) -> Vec<Finding> {
             && owners
                 .get(entry.name.as_str())
                 .is_none_or(|owner| owner.is_some_and(|file| file != entry.file));
-        let mut checker =
-            Checker { entry, foreign, asked: &mut asked, file: files[entry.file], findings: Vec::new() };
+        let base = bases.get(entry.name.as_str()).copied().filter(|_| entry.kind == EntryKind::Rule);
+        let own = entry.condition.as_ref().and_then(|condition| condition.expr.as_ref().ok());
+        let about = match (entry.kind, entry.mode) {
+            (EntryKind::Macro, _) => About::Anything,
+            (EntryKind::Rule, Mode::Append) => {
+                let read = base.and_then(|base| base.expr.as_ref().ok());
+                read.map_or_else(|| of_rule(&entry.name), |base| events.of(base))
+            }
+            (EntryKind::Rule, _) => own.map_or(About::Anything, |expr| events.of(expr)),
+        };
+        let mut checker = Checker {
+            entry,
+            foreign,
+            of_others: about == About::Others,
+            base,
+            asked: &mut asked,
+            file: files[entry.file],
+            findings: Vec::new(),
+        };
         checker.run();
         findings.extend(checker.findings.into_iter().map(|finding| (entry.file, finding)));
     }
@@ -51,10 +72,20 @@ fn owners<'e>(entries: &'e [Entry], asked: &mut Asked<'_, 'e>) -> HashMap<&'e st
     owners
 }
 
+/// The conditions of rules, before anything is appended to them.
+fn bases(entries: &[Entry]) -> HashMap<&str, &Condition> {
+    let whole = entries.iter().filter(|entry| entry.kind == EntryKind::Rule && entry.mode != Mode::Append);
+    whole.filter_map(|entry| Some((entry.name.as_str(), entry.condition.as_ref()?))).collect()
+}
+
 struct Checker<'c, 'm, 'e> {
     entry: &'e Entry,
     /// Whether it changes a rule of somebody else's.
     foreign: bool,
+    /// Whether the rule is about other events than executions.
+    of_others: bool,
+    /// The condition that it changes, where that is in one of the files.
+    base: Option<&'e Condition>,
     asked: &'c mut Asked<'m, 'e>,
     file: &'e str,
     findings: Vec<Finding>,
@@ -117,11 +148,71 @@ impl<'e> Checker<'_, '_, 'e> {
                 (Leaf::Macro(_), None) => {}
             }
         }
+        if self.of_others {
+            self.other_event(expr);
+        }
         if self.foreign {
+            self.last_alternative(expr);
             for part in self.asked.closed_parts(expr, self.entry.mode == Mode::Append) {
                 self.closed(part);
             }
         }
+    }
+
+    /// What hides the acts of a known process, in a rule about acts.
+    fn other_event(&mut self, expr: &'e Expr) {
+        let mut blind = Vec::new();
+        expr.walk(&mut |leaf, negated| {
+            let found = match leaf {
+                Leaf::Compare(compare) if silence::is_of_process(compare) => {
+                    let hides = negated.is_some() && !silence::wants_large(compare);
+                    Some((compare.field.at, negated, text(compare), compare))
+                        .filter(|_| self.foreign || hides)
+                }
+                Leaf::Compare(_) => None,
+                Leaf::Macro(name) => {
+                    let asks = self.asked.of_macro(&name.text);
+                    let hides = match negated {
+                        Some(_) => asks.of_process.filter(|compare| !silence::wants_large(compare)),
+                        None => asks.hides_known,
+                    };
+                    let compare = if self.foreign { asks.of_process } else { hides };
+                    compare.map(|compare| (name.at, negated, name.text.clone(), compare))
+                }
+            };
+            blind.extend(found);
+        });
+        for (at, negated, found, compare) in blind {
+            let found = if negated.is_some() { format!("not {found}") } else { found };
+            let problem = format!(
+                "is about how the process was started, and the rule {:?} is about what it does: whatever a known \
+                 process does would be hidden",
+                self.entry.name.as_str()
+            );
+            self.report(Check::OtherEvent, at, &found, &problem, &act_gate(compare));
+        }
+    }
+
+    /// `or` binds weaker than what is appended.
+    fn last_alternative(&mut self, gate: &Expr) {
+        let continues = self.entry.mode == Mode::Append && matches!(gate, Expr::All(_));
+        let Some(Condition { mentions_us: true, .. }) = self.entry.condition else { return };
+        let Some(Condition { expr: Ok(Expr::Any(_)), is_enclosed: false, .. }) = self.base else { return };
+        if !continues {
+            return;
+        }
+        let mut at = None;
+        gate.walk(&mut |leaf, _| {
+            let (Leaf::Compare(Compare { field: word, .. }) | Leaf::Macro(word)) = leaf;
+            at = at.or(Some(word.at));
+        });
+        let Some(at) = at else { return };
+        let problem = format!(
+            "would concern only the last alternative of the rule {:?}, whose condition has an `or` at its top",
+            self.entry.name.as_str()
+        );
+        let correction = "the whole condition in parentheses with the gate behind it, and `override: {condition: replace}`";
+        self.report(Check::LastAlternative, at, "what is appended", &problem, correction);
     }
 
     /// A part of a gate that silences the rule it is put on.
@@ -150,6 +241,9 @@ impl<'e> Checker<'_, '_, 'e> {
         let field = &compare.field.text;
         if compare.right == Right::Nothing {
             return String::new();
+        }
+        if self.foreign && self.of_others && silence::is_of_process(compare) {
+            return act_gate(compare);
         }
         match (kind(field), score::read(compare)) {
             (Some(Kind::Score), Some(reading)) if negated && !self.foreign => {
@@ -193,6 +287,7 @@ impl<'e> Checker<'_, '_, 'e> {
         let turned = negated.filter(|_| reading.meant.wants_large());
         let correction = match turned {
             Some(_) => self.without_score(compare, true),
+            None if self.foreign && self.of_others && silence::is_of_process(compare) => act_gate(compare),
             None if self.foreign && negated.is_none() => reading.meant.gate(),
             None => reading.meant.to_string(),
         };
@@ -240,6 +335,21 @@ impl<'e> Checker<'_, '_, 'e> {
         }
     }
 }
+
+/// The gate by what a process does that is as strict as a comparison of how it was started.
+fn act_gate(compare: &Compare) -> String {
+    let reading = score::read(compare).filter(|_| kind(&compare.field.text) == Some(Kind::Score));
+    match reading.map(|reading| reading.meant) {
+        // Smoothed scores are smaller, and raw distances of another scale.
+        Some(meant) if compare.field.text == "anomaly.score" => {
+            score::Meant { field: ACT_SCORE.to_owned(), ..meant }.gate()
+        }
+        _ => format!("not {ACT_SCORE} < 0.85"),
+    }
+}
+
+/// The field that is about what happens, and not about who does it.
+const ACT_SCORE: &str = "anomaly.event_score";
 
 /// A comparison as one would write it.
 fn text(compare: &Compare) -> String {

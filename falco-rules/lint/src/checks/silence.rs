@@ -37,6 +37,10 @@ pub(super) struct Asks<'e> {
     pub(super) closed: Option<&'e Compare>,
     /// A comparison that asks for something novel, and is not under a `not`.
     pub(super) wants_large: Option<&'e Compare>,
+    /// A comparison of how novel the process is, and not of what it does.
+    pub(super) of_process: Option<&'e Compare>,
+    /// The same under a `not`, or the other way round: it leaves out what is known.
+    pub(super) hides_known: Option<&'e Compare>,
     /// Whether any of our fields decides anything that a score decides.
     pub(super) of_score: bool,
     truth: [Truth; 2],
@@ -54,6 +58,11 @@ impl<'e> Macros<'e> {
             parts.push(expr);
         }
         Self { definitions }
+    }
+
+    /// A macro's name and the conditions that make it up; none where it is not in the files.
+    pub(super) fn definition(&self, name: &str) -> Option<(&'e str, &[&'e Expr])> {
+        self.definitions.get_key_value(name).map(|(name, parts)| (*name, parts.as_slice()))
     }
 
     /// What every macro asks, each computed once however often it is used.
@@ -99,6 +108,8 @@ impl<'e> Asked<'_, 'e> {
                 Asks {
                     closed: sum.closed.or(asks.closed),
                     wants_large: sum.wants_large.or(asks.wants_large),
+                    of_process: sum.of_process.or(asks.of_process),
+                    hides_known: sum.hides_known.or(asks.hides_known),
                     of_score: sum.of_score || asks.of_score,
                     truth: [and(sum.truth[0], asks.truth[0]), and(sum.truth[1], asks.truth[1])],
                 }
@@ -112,6 +123,13 @@ impl<'e> Asked<'_, 'e> {
         let mut asks = Asks::default();
         expr.walk(&mut |leaf, negated| match leaf {
             Leaf::Compare(compare) => {
+                if is_of_process(compare) {
+                    asks.of_process = asks.of_process.or(Some(compare));
+                    if negated.is_some() {
+                        asks.hides_known =
+                            asks.hides_known.or(Some(compare).filter(|compare| !wants_large(compare)));
+                    }
+                }
                 if is_of_score(compare) {
                     asks.of_score = true;
                     if negated.is_none() {
@@ -124,6 +142,11 @@ impl<'e> Asked<'_, 'e> {
             Leaf::Macro(name) => {
                 let inner = self.of_macro_within(&name.text, depth);
                 asks.of_score |= inner.of_score;
+                asks.of_process = asks.of_process.or(inner.of_process);
+                asks.hides_known = asks.hides_known.or(match negated {
+                    None => inner.hides_known,
+                    Some(_) => inner.of_process.filter(|compare| !wants_large(compare)),
+                });
                 if negated.is_none() {
                     asks.closed = asks.closed.or(inner.closed);
                     asks.wants_large = asks.wants_large.or(inner.wants_large);
@@ -207,6 +230,12 @@ fn is_of_score(compare: &Compare) -> bool {
         _ => None,
     };
     [kind(&compare.field.text), right].into_iter().flatten().any(|kind| kind != Kind::Other)
+}
+
+/// Whether a comparison asks how novel the process is: how it was started, whatever it does now.
+pub(super) fn is_of_process(compare: &Compare) -> bool {
+    matches!(kind(&compare.field.text), Some(Kind::Score | Kind::Permille | Kind::Level | Kind::Flag))
+        && !matches!(compare.field.text.as_str(), "anomaly.event_score" | "anomaly.threshold")
 }
 
 fn truth_of(compare: &Compare, time: Time) -> Truth {
