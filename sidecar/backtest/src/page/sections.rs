@@ -1,9 +1,9 @@
 //! What the page says, from the figures that decide to the ones that explain.
 
 use anomaly_baseline::Score;
+use anomaly_page::chart::{self, Axis};
+use anomaly_page::{Html, percent};
 
-use super::chart::{self, Axis};
-use super::{Html, percent};
 use crate::novel::Novel;
 use crate::outcome::{AtThreshold, Part};
 use crate::report::Report;
@@ -47,11 +47,7 @@ fn head(html: &mut Html, report: &Report) {
         facts.push(("ROC-AUC", format!("{auc:.4}")));
         facts.push(("average precision", format!("{precision:.4}")));
     }
-    html.raw("<dl class=\"facts\">\n");
-    for (term, value) in facts {
-        html.raw("<div><dt>").text(term).raw("</dt><dd>").text(&value).raw("</dd></div>\n");
-    }
-    html.raw("</dl>\n");
+    html.facts(facts);
 }
 
 /// The curve from which a threshold is chosen, and the one that was asked for.
