@@ -5,15 +5,13 @@
 
 mod arguments;
 mod features;
-mod files;
 mod summary;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use anomaly_backtest::{Backtest, How, Options, Outcome, Report, Step, is_event};
+use anomaly_backtest::{Backtest, How, Options, Outcome, Report, Step, is_event, page};
 use anomaly_baseline::text::printable;
 use anomaly_capture::recording::Recorded;
 use anomaly_vectorizer::{Article, Embedder, Hashed};
@@ -22,15 +20,13 @@ use clap::ValueEnum;
 use self::arguments::Scorer;
 pub(crate) use self::arguments::{Backtest as Arguments, EXAMPLES};
 use self::features::Part;
+use crate::drawn::{Drawn, REDRAW};
 use crate::failure::{Failure, print, say};
-use crate::terminal;
+use crate::report;
 use crate::watch::json;
 use crate::watch::replay::Replay;
 use crate::watch::source::Next;
 use crate::words::{list, thousands};
-
-/// How often the progress line is drawn.
-const REDRAW: Duration = Duration::from_millis(200);
 
 /// Workloads named in one message.
 const NAMED: usize = 8;
@@ -47,11 +43,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let mut baseline = Replay::open(&arguments.baseline, None)?;
     let mut events = Replay::open(&arguments.events, None)?;
     if let Some(directory) = &arguments.report {
-        files::prepare(directory)?;
+        report::prepare(directory)?;
     }
     let embedder = embedder(arguments);
     let mut backtest = Backtest::new(options(arguments), Arc::clone(&embedder));
-    let mut output = Output::default();
+    let mut output = Output { goes_on: arguments.report.is_some(), ..Output::default() };
     if arguments.dump_features {
         return dump(&mut backtest, &*embedder, (&mut baseline, &mut events), &mut output);
     }
@@ -60,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     each(&mut baseline, "learning", &mut |recorded| {
         last = last.max(recorded.observation.time);
         backtest.learn(&recorded);
-        Ok(())
+        Ok(Wanted::More)
     })?;
     backtest.finish_learning(last);
 
@@ -76,7 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         output.flush_if_full()
     })?;
     let unknown = backtest.finish(&mut |step| note(&mut outcome, &mut output, step));
-    output.flush()?;
+    if output.flush()? == Wanted::Nothing {
+        return Ok(());
+    }
 
     if !unknown.is_empty() {
         let named = list(&unknown, NAMED);
@@ -84,7 +82,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let report = Report::new(&outcome, how(arguments), arguments.budget, unknown);
     if let Some(directory) = &arguments.report {
-        files::write(directory, &report)?;
+        report::write(directory, &report, &page(&report))?;
         say(&format!("the report is {}", directory.join("report.html").display()));
     }
     let summary = summary::text(&report);
@@ -92,7 +90,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         print(&summary);
         return Ok(());
     }
-    written(io::stdout().lock().write_all(summary.as_bytes()))
+    written(io::stdout().lock().write_all(summary.as_bytes())).map(drop)
 }
 
 /// Prints what would be learned and what would be scored.
@@ -109,14 +107,14 @@ fn dump(
     for (replay, part, is_part) in parts {
         each(replay, "reading", &mut |recorded| {
             if !is_part(&recorded) {
-                return Ok(());
+                return Ok(Wanted::More);
             }
             let day = backtest.day_of(&recorded);
-            features::write(&mut output.0, embedder, (part, &recorded, day))?;
+            features::write(&mut output.gathered, embedder, (part, &recorded, day))?;
             output.flush_if_full()
         })?;
     }
-    output.flush()
+    output.flush().map(drop)
 }
 
 fn options(arguments: &Arguments) -> Options {
@@ -160,23 +158,35 @@ fn how(arguments: &Arguments) -> How {
     }
 }
 
-/// Takes every line of recordings, and says which could not be read.
+/// Whether there is a use for more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    More,
+    /// Whoever read standard output has gone, as `head` does, and there is no report to write.
+    Nothing,
+}
+
+/// Takes every line of recordings as long as more is wanted, and says which could not be read.
 fn each(
     replay: &mut Replay,
     doing: &'static str,
-    take: &mut dyn FnMut(Recorded) -> Result<(), Failure>,
+    take: &mut dyn FnMut(Recorded) -> Result<Wanted, Failure>,
 ) -> Result<(), Failure> {
-    let mut progress = Progress::new(doing);
+    let mut drawn = Drawn::new(doing);
     loop {
         match replay.next(REDRAW) {
-            Next::Event(event) => take(event.recorded)?,
+            Next::Event(event) => {
+                if take(event.recorded)? == Wanted::Nothing {
+                    break;
+                }
+            }
             Next::Nothing => {}
             Next::End => break,
             Next::Failed(failure) => return Err(failure),
         }
-        progress.tick(replay);
+        drawn.tick(|| replay.bytes_read());
     }
-    progress.end();
+    drawn.end();
     replay.notices().iter().for_each(|notice| say(notice));
     if replay.bad_lines() > 0 {
         say(&format!("{} lines could not be read", thousands(replay.bad_lines())));
@@ -184,66 +194,52 @@ fn each(
     Ok(())
 }
 
-/// A line on a terminal that is drawn over: how much was read.
-struct Progress {
-    doing: &'static str,
-    due: Instant,
-    lines: u64,
-    drawn: bool,
-}
-
-impl Progress {
-    fn new(doing: &'static str) -> Self {
-        Self { doing, due: Instant::now() + REDRAW, lines: 0, drawn: false }
-    }
-
-    fn tick(&mut self, replay: &mut Replay) {
-        self.lines += 1;
-        // Asking the clock for every line would cost as much as scoring it.
-        if !self.lines.is_multiple_of(1024) || !terminal::stderr_redraws() || Instant::now() < self.due {
-            return;
-        }
-        self.due = Instant::now() + REDRAW;
-        let share = replay.bytes_read().filter(|(_, total)| *total > 0);
-        let percent = share.map_or(String::new(), |(read, total)| format!(", {} %", read * 100 / total));
-        print(&format!("\r\x1b[K{}: {} lines{percent}", self.doing, thousands(self.lines)));
-        self.drawn = true;
-    }
-
-    fn end(&mut self) {
-        if std::mem::take(&mut self.drawn) {
-            print("\r\x1b[K");
-        }
-    }
-}
-
 /// Lines for standard output.
 #[derive(Default)]
-struct Output(Vec<u8>);
+struct Output {
+    gathered: Vec<u8>,
+    /// Whether the work goes on when nobody reads any more: a report is to be written.
+    goes_on: bool,
+    closed: bool,
+}
 
 impl Output {
     fn event(&mut self, step: &Step<'_>) {
         // The day that it was scored on stands for one that the recording does not have.
         let mut recorded = step.recorded.clone();
         recorded.day = Some(step.day.into());
-        json::write(&mut self.0, &recorded, step.verdict);
+        json::write(&mut self.gathered, &recorded, step.verdict);
     }
 
-    fn flush_if_full(&mut self) -> Result<(), Failure> {
-        if self.0.len() >= GATHERED { self.flush() } else { Ok(()) }
+    fn flush_if_full(&mut self) -> Result<Wanted, Failure> {
+        if self.gathered.len() >= GATHERED { self.flush() } else { Ok(self.wanted()) }
     }
 
-    fn flush(&mut self) -> Result<(), Failure> {
-        let written_all = io::stdout().lock().write_all(&self.0);
-        self.0.clear();
-        written(written_all)
+    fn flush(&mut self) -> Result<Wanted, Failure> {
+        if !self.closed {
+            self.closed = written(io::stdout().lock().write_all(&self.gathered))? == Reader::Gone;
+        }
+        self.gathered.clear();
+        Ok(self.wanted())
+    }
+
+    fn wanted(&self) -> Wanted {
+        if self.closed && !self.goes_on { Wanted::Nothing } else { Wanted::More }
     }
 }
 
-/// A reader that went away ends the program quietly, like any other of a pipeline.
-fn written(outcome: io::Result<()>) -> Result<(), Failure> {
+/// Whoever reads standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    There,
+    Gone,
+}
+
+/// A reader that went away is no failure, like for any other of a pipeline.
+fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
     match outcome {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        outcome => outcome.map_err(|error| Failure::new(format!("cannot write the result: {error}"))),
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::new(format!("cannot write the result: {error}"))),
     }
 }

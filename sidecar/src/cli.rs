@@ -11,7 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::feedback::arguments as people;
-use crate::{backtest, baseline, convert, durations, thresholds};
+use crate::{backtest, baseline, convert, durations, thresholds, tune};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -43,6 +43,9 @@ pub(crate) enum Command {
     /// Make recordings of Falco's JSON alerts and of Linux audit logs
     #[command(after_help = convert::EXAMPLES)]
     Convert(convert::Arguments),
+    /// Tell what gates would do to Falco's alerts, and write the gates
+    #[command(after_help = tune::EXAMPLES)]
+    Tune(tune::Arguments),
     /// Read, review, carry and repair what workloads are known by
     #[command(subcommand, after_help = baseline::EXAMPLES)]
     Baseline(baseline::Action),

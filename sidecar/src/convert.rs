@@ -5,9 +5,8 @@
 
 mod arguments;
 mod audit;
-mod execution;
-mod falco;
-mod lines;
+pub(crate) mod execution;
+pub(crate) mod falco;
 
 use std::io::{self, BufWriter, Write};
 
@@ -21,8 +20,8 @@ pub(crate) use self::arguments::{Arguments, EXAMPLES};
 use self::audit::Audit;
 use self::execution::Found;
 use self::falco::Alert;
-use self::lines::{Line, Lines};
 use crate::failure::{Failure, say};
+use crate::lines::{Line, Lines};
 use crate::words::{count, thousands};
 
 /// Lines that could not be read and are told in full.
@@ -34,10 +33,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         return Err(Failure::new("standard input can be converted once; name - one time only"));
     }
     // All are opened before anything is read: a slip in a name costs no time.
-    let inputs = arguments.files.iter().map(|path| Lines::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let inputs =
+        arguments.files.iter().map(|path| Lines::open(path, "convert")).collect::<Result<Vec<_>, _>>()?;
     let mut conversion = Conversion::new(arguments.workload.as_deref());
     for mut input in inputs {
-        conversion.file(&mut input)?;
+        if conversion.file(&mut input)? == Reader::Gone {
+            break;
+        }
     }
     conversion.end()
 }
@@ -72,7 +74,7 @@ impl<'a> Conversion<'a> {
     }
 
     /// Converts one file. Events of two audit logs have nothing in common.
-    fn file(&mut self, input: &mut Lines) -> Result<(), Failure> {
+    fn file(&mut self, input: &mut Lines) -> Result<Reader, Failure> {
         let mut audit = Audit::default();
         let mut found = Vec::new();
         let name = input.name.clone();
@@ -88,7 +90,9 @@ impl<'a> Conversion<'a> {
             if let Err(reason) = outcome {
                 self.pass_over(&name, number, &reason);
             }
-            self.write(&mut found)?;
+            if self.write(&mut found)? == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
         }
         audit.finish(&mut |execution| found.push(execution));
         let audit::Tally { other, failed, orphans, incomplete } = audit.tally;
@@ -112,13 +116,15 @@ impl<'a> Conversion<'a> {
         Ok(())
     }
 
-    fn write(&mut self, found: &mut Vec<Found>) -> Result<(), Failure> {
+    fn write(&mut self, found: &mut Vec<Found>) -> Result<Reader, Failure> {
         for execution in found.drain(..) {
             self.executions += 1;
             let recorded = execution.recorded(self.workload, &self.scrubber);
-            written(self.writer.write_recorded(&recorded))?;
+            if written(self.writer.write_recorded(&recorded))? == Reader::Gone {
+                return Ok(Reader::Gone);
+            }
         }
-        Ok(())
+        Ok(Reader::There)
     }
 
     fn pass_over(&mut self, name: &str, number: u64, reason: &str) {
@@ -159,13 +165,19 @@ fn is_separator(text: &[u8]) -> bool {
     text == b"----" || text.starts_with(b"time->")
 }
 
-/// A reader that went away ends the program quietly, like any other of a pipeline.
-fn written(outcome: io::Result<()>) -> Result<(), Failure> {
+/// Whoever reads standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    There,
+    /// It has seen enough, as `head` has: the work ends early and well.
+    Gone,
+}
+
+fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
     match outcome {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
-        outcome => {
-            outcome.map_err(|error| Failure::new(format!("cannot write the recording: {error}; make room")))
-        }
+        Ok(()) => Ok(Reader::There),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
+        Err(error) => Err(Failure::new(format!("cannot write the recording: {error}; make room"))),
     }
 }
 

@@ -4,16 +4,20 @@ mod backtest;
 mod baseline;
 mod cli;
 mod convert;
+mod drawn;
 mod durations;
 mod failure;
 mod feedback;
+mod lines;
 mod lint_rules;
 mod paths;
 mod place;
+mod report;
 mod signals;
 mod table;
 mod terminal;
 mod thresholds;
+mod tune;
 mod watch;
 mod words;
 
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         Command::Watch(arguments) => watch::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Convert(arguments) => convert::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Tune(arguments) => tune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Baseline(action) => baseline::run(&action),
         Command::LintRules(arguments) => lint_rules::run(&arguments),
         Command::Status(arguments) => feedback::status(&arguments).map(|()| ExitCode::SUCCESS),

@@ -1,26 +1,26 @@
-//! The report's two files. Each is written beside its place and put there whole, so that a browser that is open on an
-//! older one never sees half a page.
+//! A report's two files: a page for people and JSON for scripts. Each is written beside its place and put there whole, so
+//! that a browser that is open on an older one never sees half a page.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use anomaly_backtest::{Report, page};
+use serde::Serialize;
 
 use crate::failure::Failure;
 
 /// Makes the directory, before any work is done that would be lost without it.
-pub(super) fn prepare(directory: &Path) -> Result<(), Failure> {
+pub(crate) fn prepare(directory: &Path) -> Result<(), Failure> {
     fs::create_dir_all(directory).map_err(|error| failure(directory, &error))
 }
 
-/// Writes both files.
-pub(super) fn write(directory: &Path, report: &Report) -> Result<(), Failure> {
+/// Writes both files: `report.json` with what there is to say, `report.html` with its page.
+pub(crate) fn write(directory: &Path, report: &impl Serialize, page: &str) -> Result<(), Failure> {
     let mut json = serde_json::to_vec_pretty(report)
         .map_err(|error| Failure::new(format!("cannot put the report into words: {error}; report this")))?;
     json.push(b'\n');
-    for (name, content) in [("report.json", json.as_slice()), ("report.html", page(report).as_bytes())] {
+    for (name, content) in [("report.json", json.as_slice()), ("report.html", page.as_bytes())] {
         let path = directory.join(name);
         put(&path, content).map_err(|error| failure(&path, &error))?;
     }

@@ -186,3 +186,27 @@ fn features_are_dumped_for_other_detectors() {
     let day = |line: &Value| line["day"].as_i64().expect("a day");
     assert_eq!((lines[6]["label"].as_str(), day(&lines[6])), (Some("attack"), day(&lines[5]) + 7));
 }
+
+/// `| head` has seen enough long before the report is made.
+#[test]
+fn a_reader_that_leaves_does_not_take_the_report_along() {
+    let folder = Folder::new();
+    folder.recording("week.jsonl", &web_week("web"));
+    let script = |rest: &str| {
+        let folder = folder.path("");
+        let mut command = Command::new("bash");
+        settle(&mut command);
+        command.arg("-c").arg(format!(
+            "cd {} && {PROGRAM} backtest --baseline week.jsonl --events week.jsonl --json {rest} | head -c 10; \
+             exit ${{PIPESTATUS[0]}}",
+            folder.display()
+        ));
+        run(&mut command).succeeded()
+    };
+    let ran = script("--report report");
+    assert!(ran.err.contains("the report is report/report.html"), "{}", ran.err);
+    let report = json(&folder.path("report/report.json"));
+    assert_eq!(report["tally"]["benign"], web_week("web").len());
+    // Without a report there is nothing left to do.
+    assert!(!script("").err.contains("events"), "it ends early");
+}

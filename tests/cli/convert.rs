@@ -176,3 +176,17 @@ fn nothing_but_garbage_and_what_cannot_be_read_are_failures() {
     run(convert(&[]).arg(&broken)).failed_with(&["broken.gz", "cannot read on"]);
     assert!(converted(b"").out.is_empty());
 }
+
+#[test]
+fn a_reader_that_leaves_ends_it_early_and_well() {
+    let folder = Folder::new();
+    let alerts = alert(json!({"proc.cmdline": "id", "proc.name": "id", "evt.type": "execve"})).repeat(50_000);
+    let file = folder.file("alerts.jsonl", alerts);
+    let mut command = Command::new("bash");
+    settle(&mut command);
+    let script = format!("{PROGRAM} convert {0} {0} | head -c 10; exit ${{PIPESTATUS[0]}}", file.display());
+    let ran = run(command.args(["-c", &script])).succeeded();
+    let told: Vec<_> = ran.err.lines().filter(|line| line.contains("executions")).collect();
+    assert_eq!(told.len(), 1, "what was done is told: {}", ran.err);
+    assert!(!told[0].contains("100,000"), "not all of it was: {}", told[0]);
+}

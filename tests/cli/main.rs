@@ -19,3 +19,4 @@ mod stories;
 mod support;
 mod surroundings;
 mod terminal;
+mod tune;

@@ -12,27 +12,27 @@ const MAX_PATH: usize = 4096;
 
 /// One execution as an alert or a log tells it. Bytes of any kind.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Found {
-    pub(super) name: Vec<u8>,
-    pub(super) parent: Vec<u8>,
-    pub(super) grandparent: Vec<u8>,
+pub(crate) struct Found {
+    pub(crate) name: Vec<u8>,
+    pub(crate) parent: Vec<u8>,
+    pub(crate) grandparent: Vec<u8>,
     /// The executable's path.
-    pub(super) exe: Vec<u8>,
-    pub(super) args: Vec<Vec<u8>>,
-    pub(super) uid: u32,
-    pub(super) pid: u32,
-    pub(super) ppid: u32,
+    pub(crate) exe: Vec<u8>,
+    pub(crate) args: Vec<Vec<u8>>,
+    pub(crate) uid: u32,
+    pub(crate) pid: u32,
+    pub(crate) ppid: u32,
     /// Microseconds since the Unix epoch.
-    pub(super) time: i64,
+    pub(crate) time: i64,
     /// `None` for the host.
-    pub(super) workload: Option<String>,
-    pub(super) surroundings: Surroundings,
+    pub(crate) workload: Option<String>,
+    pub(crate) surroundings: Surroundings,
 }
 
 impl Found {
     /// The line of a recording, secrets scrubbed. An interpreter that the kernel put before a script is taken away
     /// again.
-    pub(super) fn recorded(self, workload: Option<&str>, scrubber: &Scrubber) -> Recorded {
+    pub(crate) fn recorded(self, workload: Option<&str>, scrubber: &Scrubber) -> Recorded {
         let arguments = area(&self.args);
         let raw = Raw {
             name: &self.name,

@@ -6,6 +6,7 @@
 //! instead of a recording.
 
 use anomaly_capture::workload::Workloads;
+use anomaly_tune::Fields;
 use anomaly_vectorizer::Surroundings;
 use serde_json::{Map, Value};
 
@@ -22,48 +23,51 @@ pub(super) enum Alert {
 
 /// Reads one alert; an error says what is wrong with it.
 pub(super) fn alert(line: &[u8], workloads: &Workloads) -> Result<Alert, String> {
-    let alert: Map<String, Value> = serde_json::from_slice(line).map_err(|error| reason(&error))?;
-    let fields = match alert.get("output_fields") {
-        Some(Value::Object(fields)) => fields,
+    let mut alert: Map<String, Value> = serde_json::from_slice(line).map_err(|error| reason(&error))?;
+    let fields = match alert.remove("output_fields") {
+        Some(Value::Object(fields)) => Fields(fields),
         Some(_) => return Err("output_fields is no object".into()),
         None => return Err("no output_fields: an alert printed by Falco with json_output has them".into()),
     };
-    let fields = Fields(fields);
     if fields.text("evt.type").is_some_and(|kind| !kind.starts_with("execve")) {
         return Ok(Alert::Other);
     }
-    let command_line = fields.text("proc.cmdline").unwrap_or_default();
-    let Some(name) =
-        fields.text("proc.name").or_else(|| command_line.split(' ').next().filter(|name| !name.is_empty()))
-    else {
-        return Ok(Alert::Other);
-    };
-    let time = fields.number("evt.time").map(|nanoseconds| nanoseconds / 1_000).map_or_else(
+    let Some(mut found) = found(&fields) else { return Ok(Alert::Other) };
+    found.time = fields.number("evt.time").map(|nanoseconds| nanoseconds / 1_000).map_or_else(
         || alert.get("time").and_then(Value::as_str).ok_or("neither time nor evt.time").and_then(timestamp),
         Ok,
     )?;
-    let exe = fields.text("proc.exepath").unwrap_or_default();
-    Ok(Alert::Execution(Box::new(Found {
+    found.workload = workload(&fields, workloads)?;
+    Ok(Alert::Execution(Box::new(found)))
+}
+
+/// The execution that an alert's output fields tell of, without its time and workload; `None` where they name no program.
+pub(crate) fn found(fields: &Fields) -> Option<Found> {
+    let command_line = fields.text("proc.cmdline").unwrap_or_default();
+    let name = fields
+        .text("proc.name")
+        .or_else(|| command_line.split(' ').next().filter(|name| !name.is_empty()))?;
+    Some(Found {
         name: name.into(),
         parent: fields.text("proc.pname").unwrap_or_default().into(),
         grandparent: fields.text("proc.aname[2]").unwrap_or_default().into(),
-        exe: exe.into(),
-        args: arguments(&fields, name, command_line),
+        exe: fields.text("proc.exepath").unwrap_or_default().into(),
+        args: arguments(fields, name, command_line),
         uid: fields.id("user.uid").unwrap_or(0),
         pid: fields.id("proc.pid").unwrap_or(0),
         ppid: fields.id("proc.ppid").unwrap_or(0),
-        time,
-        workload: workload(&fields, workloads)?,
+        time: 0,
+        workload: None,
         surroundings: Surroundings {
             tty: fields.number("proc.tty").map(|tty| tty != 0),
             loginuid: fields.id("user.loginuid"),
             ..Surroundings::default()
         },
-    })))
+    })
 }
 
 /// `proc.exe` is the first argument, `proc.args` the others; a command line begins with the program's name instead.
-fn arguments(fields: &Fields<'_>, name: &str, command_line: &str) -> Vec<Vec<u8>> {
+fn arguments(fields: &Fields, name: &str, command_line: &str) -> Vec<Vec<u8>> {
     // A name may have blanks; where the command line begins with another one, its first word is that.
     let behind_name = command_line.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with(' '));
     let behind_word = || command_line.split_once(' ').map(|(_, rest)| rest);
@@ -74,7 +78,7 @@ fn arguments(fields: &Fields<'_>, name: &str, command_line: &str) -> Vec<Vec<u8>
 }
 
 /// The container's image; `None` for the host.
-fn workload(fields: &Fields<'_>, workloads: &Workloads) -> Result<Option<String>, String> {
+fn workload(fields: &Fields, workloads: &Workloads) -> Result<Option<String>, String> {
     let image = fields.text("container.image.repository").or_else(|| fields.text("container.image"));
     if let Some(image) = image {
         let name = fields.text("container.name").unwrap_or_default();
@@ -86,33 +90,6 @@ fn workload(fields: &Fields<'_>, workloads: &Workloads) -> Result<Option<String>
     match fields.text("container.id") {
         None | Some("host") => Ok(None),
         Some(_) => Err("a container without container.image.repository, so its workload is not known".into()),
-    }
-}
-
-/// An alert's output fields.
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl<'a> Fields<'a> {
-    /// A field's text; what Falco could not tell is missing.
-    fn text(&self, name: &str) -> Option<&'a str> {
-        self.0.get(name)?.as_str().filter(|text| !["", "<NA>", "N/A"].contains(text))
-    }
-
-    /// A number, which some releases and forwarders print as text.
-    fn number(&self, name: &str) -> Option<i64> {
-        match self.0.get(name)? {
-            Value::Number(number) => number.as_i64(),
-            Value::String(text) => text.parse().ok(),
-            _ => None,
-        }
-    }
-
-    /// A user's or a process's number; -1 stands for the largest, as in the kernel.
-    fn id(&self, name: &str) -> Option<u32> {
-        match self.number(name)? {
-            -1 => Some(u32::MAX),
-            number => number.try_into().ok(),
-        }
     }
 }
 

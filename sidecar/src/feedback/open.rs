@@ -15,9 +15,9 @@ use crate::place::Place;
 const LOADING: Duration = Duration::from_secs(120);
 
 /// A database, opened to be looked at.
-pub(super) struct View {
+pub(crate) struct View {
     /// What it holds, with every decision that is written down applied.
-    pub(super) engine: Engine,
+    pub(crate) engine: Engine,
     pub(super) directory: PathBuf,
     /// Who writes it; the id where that is known.
     pub(super) writer: Option<Option<u32>>,
@@ -29,7 +29,7 @@ pub(super) struct View {
 
 impl Place {
     /// Loads everything.
-    pub(super) fn open(&self) -> Result<View, Failure> {
+    pub(crate) fn open(&self) -> Result<View, Failure> {
         let mut store = self.read()?;
         let (directory, writer, last_saved) = (store.path().to_owned(), store.writer(), store.last_saved());
         let decisions = store.feedback(None)?.map(|log| log.entries).unwrap_or_default();
