@@ -16,11 +16,11 @@ const SECOND: i64 = 1_000_000;
 /// From which score a gate lets a rule fire.
 const GATE: Score = Score::from_ten_thousandths(8_500);
 
-fn act(kind: Kind, object: &str, manner: &[&str]) -> Execution {
-    by("nginx", kind, object, manner)
+fn act(kind: Kind, object: &str, flags: &[&str]) -> Execution {
+    by("nginx", kind, object, flags)
 }
 
-fn by(name: &str, kind: Kind, object: &str, manner: &[&str]) -> Execution {
+fn by(name: &str, kind: Kind, object: &str, flags: &[&str]) -> Execution {
     let executable = format!("/usr/sbin/{name}");
     Act {
         kind,
@@ -29,7 +29,7 @@ fn by(name: &str, kind: Kind, object: &str, manner: &[&str]) -> Execution {
         uid: 33,
         executable: executable.as_bytes(),
         object: object.as_bytes(),
-        manner,
+        flags,
     }
     .execution(&Scrubber::default())
 }

@@ -142,7 +142,7 @@ impl Telling {
             uid: actor.uid,
             executable: &actor.executable,
             object,
-            manner: manner.words(),
+            flags: manner.words(),
         }
         .execution(&core.scrubber)
     }

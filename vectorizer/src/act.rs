@@ -2,8 +2,8 @@
 //!
 //! An act is told in the terms of an [`Execution`], so that everything behind it (features, rows, scores, approval,
 //! export) is the same for both: `arguments[0]` is the program's directory, `arguments[1]` the object (a path, an
-//! address and port, another program's name; empty where there is none), and what follows says in which manner it was
-//! done (`read`, `write`, `create`, `tcp`), each word once. [`Execution::kind`] keeps the two apart.
+//! address and port, another program's name; empty where there is none), and the flags behind it say in which manner it
+//! was done (`read`, `write`, `create`, `tcp`). [`Execution::kind`] keeps the two apart.
 
 use std::net::IpAddr;
 
@@ -159,7 +159,7 @@ pub struct Act<'a> {
     /// The object; empty where there is none. A path is absolute where that can be told ([`resolve`]).
     pub object: &'a [u8],
     /// In which manner, in words, always in the same order.
-    pub manner: &'a [&'a str],
+    pub flags: &'a [&'a str],
 }
 
 impl Act<'_> {
@@ -169,14 +169,14 @@ impl Act<'_> {
         let directory = &self.executable[..directory.map_or(0, |slash| slash.max(1))];
         let object = String::from_utf8_lossy(cut_bytes(self.object, MAX_ARGUMENT_BYTES));
         let directory = String::from_utf8_lossy(cut_bytes(directory, MAX_CUT_BYTES / 4));
-        // A path longer than any that the kernel takes leaves no room for the manner, which must not depend on it.
+        // A path longer than any that the kernel takes leaves no room for the flags, which must not depend on it.
         let room = MAX_CUT_BYTES / 2;
         let object = if object.len() > room {
             format!("{}{CUT}", &object[..object.floor_char_boundary(room)]).into()
         } else {
             object
         };
-        let arguments = [&*directory, &*object].into_iter().chain(self.manner.iter().copied());
+        let arguments = [&*directory, &*object].into_iter().chain(self.flags.iter().copied());
         Execution {
             kind: self.kind,
             name: name(self.name),
@@ -219,6 +219,44 @@ pub fn resolve(directory: &[u8], path: &[u8], resolved: &mut Vec<u8>) {
 /// An address and port as the object of [`Kind::Connect`] and [`Kind::Accept`].
 pub fn endpoint(address: IpAddr, port: u16) -> String {
     std::net::SocketAddr::new(address.to_canonical(), port).to_string()
+}
+
+impl Execution {
+    /// An act's object; empty where there is none, and of an execution.
+    pub fn object(&self) -> &str {
+        if self.kind.is_act() { self.arguments.iter().nth(1).unwrap_or_default() } else { "" }
+    }
+
+    /// In which manner an act was done; nothing of an execution.
+    pub fn flags(&self) -> impl Iterator<Item = &str> {
+        let from = if self.kind.is_act() { 2 } else { usize::MAX };
+        self.arguments.iter().skip(from)
+    }
+}
+
+/// The keys that say in JSON what was done: `args` of an execution; `kind`, `object` and `flags` of another act.
+#[derive(Debug, Clone, Serialize)]
+pub struct Keys<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    args: Option<&'a Arguments>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<Kind>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    flags: Option<Vec<&'a str>>,
+}
+
+impl<'a> From<&'a Execution> for Keys<'a> {
+    fn from(execution: &'a Execution) -> Self {
+        let act = execution.kind.is_act().then_some(execution);
+        Self {
+            args: act.is_none().then_some(&execution.arguments),
+            kind: act.map(|act| act.kind),
+            object: act.map(Execution::object),
+            flags: act.map(|act| act.flags().collect()),
+        }
+    }
 }
 
 /// An act's object, taken apart: where it is, and what of it may be one among many there.
@@ -337,7 +375,7 @@ mod tests {
 
     fn act(kind: Kind, object: &str) -> Execution {
         let act = Act { kind, name: b"nginx", executable: b"/usr/sbin/nginx", ..Act::default() };
-        Act { object: object.as_bytes(), manner: &["read"], ..act }.execution(&Scrubber::default())
+        Act { object: object.as_bytes(), flags: &["read"], ..act }.execution(&Scrubber::default())
     }
 
     #[test]

@@ -204,7 +204,7 @@ fn pairs_are_of_what_stays() {
     );
 }
 
-fn act(kind: Kind, object: &str, manner: &[&str]) -> Vec<String> {
+fn act(kind: Kind, object: &str, flags: &[&str]) -> Vec<String> {
     let act = Act {
         kind,
         name: b"nginx",
@@ -213,7 +213,7 @@ fn act(kind: Kind, object: &str, manner: &[&str]) -> Vec<String> {
         executable: b"/usr/sbin/nginx",
         ..Act::default()
     };
-    let act = Act { object: object.as_bytes(), manner, ..act }.execution(&Scrubber::default());
+    let act = Act { object: object.as_bytes(), flags, ..act }.execution(&Scrubber::default());
     let described = Hashed::default().describe(&act);
     // Name, parent, uid and program are the same for all of them.
     assert_eq!(described[3].text, "program nginx in /usr/sbin as 33");
@@ -222,7 +222,7 @@ fn act(kind: Kind, object: &str, manner: &[&str]) -> Vec<String> {
 
 #[test]
 fn acts_are_what_came_together() {
-    for (kind, object, manner, expected) in [
+    for (kind, object, flags, expected) in [
         (
             Kind::Open,
             "/etc/shadow",
@@ -278,7 +278,7 @@ fn acts_are_what_came_together() {
         ),
         (Kind::Other, "", &["bpf"], &["manner other bpf", "act nginx other bpf"]),
     ] {
-        assert_eq!(act(kind, object, manner), expected, "{kind} {object}");
+        assert_eq!(act(kind, object, flags), expected, "{kind} {object}");
     }
 }
 

@@ -45,9 +45,9 @@ struct Input {
     /// ... with this object ...
     #[serde(skip_serializing_if = "String::is_empty")]
     object: String,
-    /// ... in this manner.
+    /// ... with these flags.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    manner: Vec<String>,
+    flags: Vec<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
     executable: String,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -75,7 +75,7 @@ struct Golden {
 impl Input {
     fn execution(&self) -> Execution {
         if let Some(kind) = self.kind {
-            let manner: Vec<_> = self.manner.iter().map(String::as_str).collect();
+            let flags: Vec<_> = self.flags.iter().map(String::as_str).collect();
             return Act {
                 kind,
                 name: self.name.as_bytes(),
@@ -83,7 +83,7 @@ impl Input {
                 uid: self.uid,
                 executable: self.executable.as_bytes(),
                 object: self.object.as_bytes(),
-                manner: &manner,
+                flags: &flags,
             }
             .execution(&Scrubber::default());
         }

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use anomaly_vectorizer::{
-    Arguments, MAX_NAME_BYTES, Surroundings,
+    Act, Kind, MAX_NAME_BYTES, Surroundings,
+    act::Keys,
     canonical::{Raw, area},
     context::{ExecutableFlag, InheritedSocket},
     scrub::Scrubber,
@@ -38,6 +39,9 @@ pub(super) struct Line<'a> {
     uid: Option<u32>,
     exe: Option<String>,
     args: Option<Vec<String>>,
+    kind: Option<Kind>,
+    object: Option<String>,
+    flags: Option<Vec<String>>,
     label: Option<Label>,
     session: Option<String>,
     split: Option<String>,
@@ -64,7 +68,8 @@ pub(super) struct Written<'a> {
     grandparent: &'a str,
     uid: u32,
     exe: &'a str,
-    args: &'a Arguments,
+    #[serde(flatten)]
+    done: Keys<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     label: Option<Label>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -82,6 +87,7 @@ impl Line<'_> {
         if longest.map(String::len).max() > Some(MAX_LABEL) {
             return Err("workload, phase, session or split is longer than 1024 bytes");
         }
+        let has_args = self.args.is_some();
         let args = self.args.unwrap_or_default();
         let mut exe = self.exe.unwrap_or_default();
         exe.truncate(exe.floor_char_boundary(MAX_PATH));
@@ -91,6 +97,11 @@ impl Line<'_> {
         };
         if name.is_empty() && args.is_empty() {
             return Err("neither name nor args nor exe says what was executed");
+        }
+        let kind = self.kind.unwrap_or_default();
+        let has_object = self.object.is_some() || self.flags.is_some();
+        if if kind.is_act() { has_args } else { has_object } {
+            return Err("an execution has args, any other kind of act has object and flags instead");
         }
         let arguments = area(&args);
         let raw = Raw {
@@ -106,7 +117,17 @@ impl Line<'_> {
         };
         let bytes = args.iter().map(|argument| argument.len() + 1).sum::<usize>();
         let observation = Observation {
-            execution: raw.execution(scrubber),
+            execution: if kind.is_act() {
+                let flags = self.flags.unwrap_or_default();
+                let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+                let object = self.object.unwrap_or_default();
+                let Raw { name, parent, uid, executable, .. } = raw;
+                let act =
+                    Act { kind, name, parent, uid, executable, object: object.as_bytes(), flags: &flags };
+                act.execution(scrubber)
+            } else {
+                raw.execution(scrubber)
+            },
             surroundings: Surroundings {
                 tty: self.tty,
                 loginuid: self.loginuid,
@@ -157,7 +178,7 @@ impl<'a> From<&'a Observation> for Written<'a> {
             grandparent: &execution.grandparent,
             uid: execution.uid,
             exe: &observation.exe,
-            args: &execution.arguments,
+            done: execution.into(),
             label: None,
             session: None,
             split: None,

@@ -15,6 +15,7 @@
 //! | `uid` | effective user id; missing: 0 |
 //! | `exe` | the executable's path |
 //! | `args` | the arguments |
+//! | `kind`, `object`, `flags` | of another act than an execution, in the place of `args`: [`Act`](anomaly_vectorizer::Act) |
 //! | `label` | `benign` or `attack` |
 //! | `session` | which attack a line belongs to |
 //! | `split` | `base` for what a baseline is built from, anything else for what is scored |

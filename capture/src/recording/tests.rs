@@ -1,7 +1,7 @@
 use std::io::{BufReader, Read, Write};
 
 use anomaly_vectorizer::{
-    Context, Surroundings,
+    Context, Kind, Surroundings,
     context::{ExecutableFlag, InheritedSocket, SocketFamily},
     scrub::Scrubber,
 };
@@ -249,5 +249,31 @@ proptest! {
     #[test]
     fn any_bytes_end(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         prop_assert!(read(&bytes).len() <= bytes.len());
+    }
+}
+
+#[test]
+fn acts_come_back_beside_executions() {
+    let line = r#"{"workload":"shop","time":1.5,"name":"nginx","parent":"sh","uid":33,"exe":"/usr/sbin/nginx","kind":"open","object":"/etc/shadow","flags":["read"]}"#;
+    let recorded = one(line);
+    let act = &recorded.observation.execution;
+    assert_eq!((act.kind, act.object()), (Kind::Open, "/etc/shadow"));
+    assert_eq!(act.arguments.iter().collect::<Vec<_>>(), ["/usr/sbin", "/etc/shadow", "read"]);
+    let mut written = Vec::new();
+    Writer::new(&mut written).write_recorded(&recorded).expect("memory");
+    let text = String::from_utf8(written).expect("text");
+    assert!(text.contains(r#""kind":"open","object":"/etc/shadow","flags":["read"]"#), "{text}");
+    assert!(!text.contains("args"), "{text}");
+    assert_eq!(one(&text), recorded);
+}
+
+#[test]
+fn what_is_neither_an_execution_nor_another_act_is_refused() {
+    for line in [
+        r#"{"name":"nginx","kind":"open","args":["nginx"]}"#,
+        r#"{"name":"nginx","object":"/etc/shadow"}"#,
+        r#"{"name":"nginx","kind":"fly","object":"/etc/shadow"}"#,
+    ] {
+        assert!(read(line.as_bytes())[0].is_err(), "{line}");
     }
 }

@@ -61,6 +61,10 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "learn_for", kind: Kind::Duration, title: "Time to learn",
         description: "A workload has no score before this much time has passed since its first execution.",
         example: "1d" },
+    Key { name: "learn_acts_for", kind: Kind::Duration, title: "Time to learn acts",
+        description: "A kind of act (open, connect, ...) that rules ask about has no anomaly.event_score before this \
+                      much time has passed since the first of its kind; the rules fire as before meanwhile.",
+        example: "7d" },
     Key { name: "threshold", kind: Kind::Threshold, title: "Threshold",
         description: "From which score an execution is novel. `auto` is 0.85 on a quiet day and rises while a flood \
                       of novelty spends the day's budget.",

@@ -111,6 +111,9 @@ impl Config {
             "feed" => self.feed = feed(value).ok_or_else(|| format!("one of {}", FEEDS.join(", ")))?,
             "learn_below" => settings.learn_below = score(value).ok_or(A_SCORE)?.value(),
             "learn_executions" => settings.learn_executions = value.as_u64().ok_or("a whole number")?,
+            "learn_acts_for" => {
+                settings.learn_acts_for = text(value).and_then(duration::parse).ok_or(A_DURATION)?;
+            }
             "learn_for" => {
                 settings.learn_for = text(value).and_then(duration::parse).ok_or(A_DURATION)?;
             }
@@ -146,6 +149,7 @@ impl Config {
             "learn_below" => settings.learn_below.to_string(),
             "learn_executions" => settings.learn_executions.to_string(),
             "learn_for" => format!("{}s", settings.learn_for.as_secs()),
+            "learn_acts_for" => format!("{}h", settings.learn_acts_for.as_secs() / 3_600),
             "threshold" => settings.threshold.to_string(),
             "thresholds" => "[]".to_owned(),
             "warn" => settings.warn.value().to_string(),

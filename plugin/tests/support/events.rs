@@ -5,6 +5,7 @@ const CLONE: u16 = 223;
 const EXECVE: u16 = 293;
 const EXECVEAT: u16 = 331;
 const CONNECT: u16 = 23;
+const OPENAT: u16 = 307;
 const ASYNC: u16 = 402;
 
 /// A successful exec.
@@ -99,6 +100,23 @@ pub fn clone(tid: i64, pid: i64, ppid: i64) -> Vec<u8> {
 /// The exit of a `connect`, of which nothing is looked at.
 pub fn connect(tid: i64) -> Vec<u8> {
     event(CONNECT, now(), tid, &[0_i64.to_ne_bytes().to_vec(), Vec::new()])
+}
+
+/// The exit of an `openat` at a moment: nanoseconds since the Unix epoch.
+pub fn open(tid: i64, path: &str, flags: u32, time: u64) -> Vec<u8> {
+    let (number, word) = (|n: i64| n.to_ne_bytes().to_vec(), |n: u32| n.to_ne_bytes().to_vec());
+    let path = [path.as_bytes(), b"\0"].concat();
+    event(OPENAT, time, tid, &[number(3), number(-100), path, word(flags), word(0), word(0), number(0)])
+}
+
+/// The exit of a `connect` over IPv4 at a moment.
+pub fn connect_to(tid: i64, address: std::net::SocketAddrV4, time: u64) -> Vec<u8> {
+    let mut tuple = vec![2, 10, 0, 0, 9];
+    tuple.extend(41_000_u16.to_ne_bytes());
+    tuple.extend(address.ip().octets());
+    tuple.extend(address.port().to_ne_bytes());
+    let number = |n: i64| n.to_ne_bytes().to_vec();
+    event(CONNECT, time, tid, &[number(0), tuple, number(5)])
 }
 
 /// What the container plugin injects when it has learned of a container.

@@ -84,6 +84,7 @@ impl Host {
         let mut arguments = process.arguments.iter();
         *thread.exe = CString::new(arguments.next().map_or("", |first| first))?;
         *thread.exe_path = thread.exe.clone();
+        *thread.cwd = c"/srv".to_owned();
         *thread.loginuid = u32::MAX;
         for (number, argument) in (0..).zip(arguments) {
             let mut entry = thread.args.create_entry()?;

@@ -25,7 +25,7 @@ use falco_plugin_runner::{CapturingPluginRunner, Event, ExtractedField, MetricVa
 use tempfile::TempDir;
 
 pub use containers::{CONTAINERS, contain, describe};
-pub use events::{Exec, clone, connect, container_event, exec, execveat};
+pub use events::{Exec, clone, connect, connect_to, container_event, exec, execveat, open};
 pub use host::{HOST, push, run_before};
 pub use threads::Process;
 

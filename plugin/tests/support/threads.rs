@@ -16,6 +16,7 @@ pub struct Thread {
     pub uid: Public<u32>,
     pub loginuid: Public<u32>,
     pub tty: Public<u32>,
+    pub cwd: Public<CString>,
     pub args: Box<Table<u64, Argument>>,
     pub cgroups: Box<Table<u64, Cgroup>>,
 }

@@ -113,7 +113,7 @@ impl Novel {
             score,
             distance: step.verdict.distance.unwrap_or_default(),
             novel: step.verdict.novel,
-            command_line: text(&step.recorded.observation.execution.arguments.joined()),
+            command_line: text(&step.recorded.observation.execution.command_line()),
             reason: explanation.map_or(String::new(), |explanation| text(&explanation.reason)),
             nearest: explanation.and_then(|explanation| explanation.nearest.as_deref()).map(text),
         }

@@ -132,7 +132,7 @@ pub(super) fn bytes(bytes: u64) -> String {
 /// What was executed by whom, on one line.
 pub(super) fn command(row: &StoredRow) -> String {
     let execution = &row.execution;
-    printable(&format!("{} > {}: {}", execution.parent, execution.name, execution.arguments.joined()), 400)
+    printable(&format!("{} > {}: {}", execution.parent, execution.name, execution.command_line()), 400)
 }
 
 /// How many rows are in each state, in the order of the states.

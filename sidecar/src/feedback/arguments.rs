@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anomaly_baseline::Pattern;
+use anomaly_vectorizer::Kind;
 use clap::Args;
 
 use crate::durations;
@@ -179,9 +180,17 @@ pub(crate) struct Learn {
 /// `anomalyctl explain`
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// An id as `anomalyctl held` shows it, or a command line
+    /// An id as `anomalyctl held` shows it, or a command line; with --kind an object and flags
     #[arg(value_name = "ID|COMMAND", required = true)]
     pub(crate) what: Vec<String>,
+
+    /// It is another act than an execution, such as open, connect or ptrace: what follows is its object and its flags
+    #[arg(long, value_name = "KIND", value_parser = kind, requires = "name")]
+    pub(crate) kind: Option<Kind>,
+
+    /// The path of the program that acts
+    #[arg(long, value_name = "PATH", requires = "kind", default_value = "")]
+    pub(crate) exe: String,
 
     #[command(flatten)]
     pub(crate) place: Place,
@@ -209,6 +218,15 @@ pub(crate) struct Explain {
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Reads a kind of act.
+fn kind(text: &str) -> Result<Kind, String> {
+    let acts = Kind::ALL.into_iter().filter(|kind| kind.is_act());
+    Kind::named(text).filter(|kind| kind.is_act()).ok_or_else(|| {
+        let known: Vec<_> = acts.map(Kind::as_str).collect();
+        format!("no kind of act; there are {}", known.join(", "))
+    })
 }
 
 /// `anomalyctl status`

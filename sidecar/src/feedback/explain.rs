@@ -5,9 +5,10 @@ use std::io;
 
 use anomaly_baseline::text::printable;
 use anomaly_baseline::{Inspection, Neighbour, RowState, RowView, Score};
+use anomaly_vectorizer::act::Keys;
 use anomaly_vectorizer::canonical::{self, Raw};
 use anomaly_vectorizer::scrub::Scrubber;
-use anomaly_vectorizer::{Context, Execution};
+use anomaly_vectorizer::{Act, Context, Execution, Kind};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
@@ -60,6 +61,9 @@ fn inspect(arguments: &Explain, view: &View) -> Result<Inspection, Failure> {
     let Some(first) = words.first() else {
         return Err(Failure::new("there is no command to explain; give one, or an id of `anomalyctl held`"));
     };
+    if let Some(kind) = arguments.kind {
+        return act(arguments, kind, &words, view);
+    }
     let name = arguments.name.clone().unwrap_or_else(|| first.rsplit('/').next().unwrap_or(first).to_owned());
     let area = canonical::area(&words);
     let raw = Raw {
@@ -76,6 +80,33 @@ fn inspect(arguments: &Explain, view: &View) -> Result<Inspection, Failure> {
     }
     let workload = workload(arguments, view)?;
     engine.inspect(&workload, &execution, &Context::default()).ok_or_else(|| unknown(&workload, view))
+}
+
+/// The same of another act than an execution.
+fn act(arguments: &Explain, kind: Kind, words: &[String], view: &View) -> Result<Inspection, Failure> {
+    let (object, flags) =
+        words.split_first().map_or(("", &[][..]), |(object, flags)| (object.as_str(), flags));
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    let act = Act {
+        kind,
+        name: arguments.name.as_deref().unwrap_or_default().as_bytes(),
+        parent: arguments.parent.as_deref().unwrap_or_default().as_bytes(),
+        uid: arguments.uid.unwrap_or(0),
+        executable: arguments.exe.as_bytes(),
+        object: object.as_bytes(),
+        flags: &flags,
+    };
+    let act = act.execution(&Scrubber::default());
+    let workload = workload(arguments, view)?;
+    view.engine.inspect(&workload, &act, &Context::default()).ok_or_else(|| {
+        if view.engine.last_day(&workload).is_none() {
+            return unknown(&workload, view);
+        }
+        let workload = printable(&workload, 100);
+        Failure::new(format!(
+            "no rule has asked about any {kind} of {workload} yet, so nothing is known of them"
+        ))
+    })
 }
 
 /// The row of this command line that is most worth explaining: one that was not learned, else the last.
@@ -279,7 +310,8 @@ struct Report<'a> {
     parent: &'a str,
     grandparent: &'a str,
     uid: u32,
-    args: &'a anomaly_vectorizer::Arguments,
+    #[serde(flatten)]
+    done: Keys<'a>,
     id: Option<String>,
     state: Option<&'static str>,
     seen: u64,
@@ -342,7 +374,7 @@ impl<'a> Report<'a> {
             parent: &execution.parent,
             grandparent: &execution.grandparent,
             uid: execution.uid,
-            args: &execution.arguments,
+            done: execution.into(),
             id: row.as_ref().map(|row| Id::of_row(row).full()),
             state: row.as_ref().map(|row| row.state.as_str()),
             seen: row.as_ref().map_or(0, |row| row.count),
@@ -374,7 +406,7 @@ impl<'a> Report<'a> {
                     parent: &row.execution.parent,
                     name: &row.execution.name,
                     uid: row.execution.uid,
-                    command: row.execution.arguments.joined(),
+                    command: row.execution.command_line(),
                     missing,
                 })
                 .collect(),

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use anomaly_baseline::{Access, Action, Feedback, RowView, Store, StoreError};
 use anomaly_lance::LanceStore;
+use anomaly_vectorizer::Kind;
 use serde::Serialize;
 
 use super::arguments::{Decide, Learn, Manner};
@@ -44,9 +45,12 @@ pub(super) fn decide(action: Action, arguments: &Decide) -> Result<(), Failure> 
         )));
     }
     drop(view.engine.close(APPLYING));
-    let mut by_workload: BTreeMap<Arc<str>, Vec<&RowView>> = BTreeMap::new();
-    rows.iter().for_each(|row| by_workload.entry(Arc::clone(&row.workload)).or_default().push(row));
-    let decisions = by_workload.into_iter().map(|(workload, rows)| {
+    // One decision a kind of act, because each kind is saved by itself and a decision is applied with what it changes.
+    let mut by_kind: BTreeMap<(Arc<str>, Kind), Vec<&RowView>> = BTreeMap::new();
+    for row in &rows {
+        by_kind.entry((Arc::clone(&row.workload), row.execution.kind)).or_default().push(row);
+    }
+    let decisions = by_kind.into_iter().map(|((workload, _), rows)| {
         let keys = rows.iter().map(|row| row.key).collect();
         decision(action, &workload, &wanted.join(" "), keys, Duration::ZERO, manner)
     });
@@ -252,7 +256,7 @@ impl<'a> Touched<'a> {
             parent: &row.execution.parent,
             name: &row.execution.name,
             uid: row.execution.uid,
-            command: row.execution.arguments.joined(),
+            command: row.execution.command_line(),
         }
     }
 }

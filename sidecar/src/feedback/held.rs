@@ -6,6 +6,7 @@ use std::io;
 use anomaly_baseline::{
     DaySet, Engine, Explanation, Feedback, Inspection, RowState, RowView, Score, Timestamp,
 };
+use anomaly_vectorizer::act::Keys;
 use serde::Serialize;
 
 use super::arguments::Held;
@@ -141,7 +142,7 @@ impl Group {
             threshold: self.threshold,
             reason: explanation.map(|explanation| explanation.reason.as_str()),
             nearest: explanation.and_then(|explanation| explanation.nearest.as_deref()),
-            command: execution.arguments.joined(),
+            command: execution.command_line(),
             rows: self.rows.iter().take(LISTED).map(Member::of).collect(),
         }
     }
@@ -181,7 +182,8 @@ struct Member<'a> {
     state: &'static str,
     seen: u64,
     grandparent: &'a str,
-    args: &'a anomaly_vectorizer::Arguments,
+    #[serde(flatten)]
+    done: Keys<'a>,
     surroundings: &'a [&'static str],
 }
 
@@ -192,7 +194,7 @@ impl<'a> Member<'a> {
             state: row.state.as_str(),
             seen: row.count,
             grandparent: &row.execution.grandparent,
-            args: &row.execution.arguments,
+            done: (&row.execution).into(),
             surroundings: &row.surroundings,
         }
     }

@@ -13,7 +13,7 @@ use crate::words::{count, list};
 pub(super) fn matches(pattern: &Pattern, workload: &str, execution: &Execution) -> bool {
     pattern.matches(workload)
         || pattern.matches(&execution.name)
-        || pattern.matches(&execution.arguments.joined())
+        || pattern.matches(&execution.command_line())
 }
 
 /// The states in which an action touches rows that a pattern matches.

@@ -183,7 +183,8 @@ impl<'a> Line<'a> {
     fn of(engine: &Engine, status: &'a WorkloadStatus, now: Timestamp) -> Self {
         // A recording has days of its own.
         let today = engine.last_day(&status.workload).unwrap_or_else(|| utc_day(now));
-        let since = |days: i32| engine.learned_since(&status.workload, status.kind, today.saturating_sub(days - 1));
+        let since =
+            |days: i32| engine.learned_since(&status.workload, status.kind, today.saturating_sub(days - 1));
         Self {
             workload: &status.workload,
             kind: status.kind,

@@ -62,7 +62,7 @@ pub(super) fn workload(name: &str) -> String {
 
 /// A command line; the name where there is none.
 pub(super) fn command(execution: &Execution) -> String {
-    let command = execution.arguments.joined();
+    let command = execution.command_line();
     printable(if command.is_empty() { &execution.name } else { &command }, MAX_COMMAND)
 }
 

@@ -9,7 +9,8 @@ use std::io::Write;
 use anomaly_baseline::{Level, Progress, Score, Standing, Verdict};
 use anomaly_capture::FeedKind;
 use anomaly_capture::recording::{Label, Recorded};
-use anomaly_vectorizer::{Arguments, Surroundings};
+use anomaly_vectorizer::Surroundings;
+use anomaly_vectorizer::act::Keys;
 use serde::Serialize;
 
 /// The keys in the order in which they are written.
@@ -30,7 +31,8 @@ struct Line<'a> {
     grandparent: &'a str,
     uid: u32,
     exe: &'a str,
-    args: &'a Arguments,
+    #[serde(flatten)]
+    done: Keys<'a>,
     #[serde(flatten)]
     surroundings: &'a Surroundings,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,7 +114,7 @@ impl<'a> Line<'a> {
             grandparent: &execution.grandparent,
             uid: execution.uid,
             exe: &observation.exe,
-            args: &execution.arguments,
+            done: execution.into(),
             surroundings: &observation.surroundings,
             label: *label,
             session: session.as_deref(),

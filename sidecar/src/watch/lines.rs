@@ -73,7 +73,7 @@ pub(super) fn execution(time: &str, execution: &Execution, verdict: &Verdict, la
 
 /// `nginx > sh: sh -c id`
 pub(super) fn who_started_what(execution: &Execution) -> String {
-    let command = printable(&execution.arguments.joined(), MAX_COMMAND);
+    let command = printable(&execution.command_line(), MAX_COMMAND);
     let pair = pair(&execution.parent, &execution.name);
     if command.is_empty() { pair } else { format!("{pair}: {command}") }
 }
@@ -131,6 +131,7 @@ mod tests {
 
     fn shell() -> Execution {
         Execution {
+            kind: anomaly_vectorizer::Kind::Exec,
             name: "sh".into(),
             parent: "nginx".into(),
             grandparent: "systemd".into(),
