@@ -15,6 +15,7 @@ mod helper;
 mod importer;
 mod kill;
 mod measure;
+mod months;
 mod power;
 mod random;
 mod roundtrip;
