@@ -9,6 +9,7 @@ use anomaly_hosts::story::{self, NOVEL, WORKER};
 use anomaly_hosts::sysdig::{Sysdig, repository};
 use anomaly_hosts::{library, rules};
 use anomaly_lint::{File, lint};
+use serde_json::json;
 
 fn example(name: &str) -> String {
     fs::read_to_string(repository().join("examples/falco").join(name)).expect(name)
@@ -21,8 +22,17 @@ fn the_drop_in_loads_the_plugin_in_a_host() {
     let mut keys: Vec<_> = drop_in.as_object().expect("a mapping").keys().map(String::as_str).collect();
     // Whether a mapping keeps its order hangs on the features that others ask of serde_json.
     keys.sort_unstable();
-    assert_eq!(keys, ["load_plugins", "plugins"], "whatever else it sets it would take from falco.yaml");
+    assert_eq!(
+        keys,
+        ["append_output", "load_plugins", "plugins"],
+        "whatever else it sets it would take from falco.yaml"
+    );
     assert_eq!(drop_in["plugins"][0]["library_path"], "libanomaly.so");
+    // What `anomalyctl tune` reads; other sources have none of these fields, and Falco would not start.
+    let appended =
+        ["anomaly.score", "anomaly.event_score", "anomaly.workload", "evt.type", "anomaly.event_reason"];
+    let wanted = json!([{"match": {"source": "syscall"}, "extra_fields": appended}]);
+    assert_eq!(drop_in["append_output"], wanted);
 
     let (Some(sysdig), Some(library)) = (Sysdig::or_skip(), library::or_skip()) else { return };
     let folder = tempfile::tempdir().expect("a directory");
@@ -46,11 +56,15 @@ fn the_drop_in_loads_the_plugin_in_a_host() {
             "-r",
             &place(&capture),
             "-p",
-            "%proc.name %anomaly.workload",
+            &format!("%proc.name {}", appended.map(|field| format!("%{field}")).join(" ")),
             "evt.type = execve and anomaly.novel = true",
         ])
         .expect("a replay");
-    assert_eq!(printed.trim(), "nc nginx.service");
+    // Every appended field exists, also for an execution, whose event score is its score.
+    let words: Vec<_> = printed.split_whitespace().collect();
+    let [name, score, event_score, workload, kind, ..] = words[..] else { panic!("{printed}") };
+    assert_eq!((name, workload, kind, score), ("nc", "nginx.service", "execve", event_score));
+    assert!(score > "0.85", "{printed}");
 }
 
 #[test]
