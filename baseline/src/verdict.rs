@@ -136,6 +136,8 @@ pub struct WorkloadStatus {
     pub executions: u64,
     /// Distinct executions learned.
     pub rows: usize,
+    /// Of those, the ones that other machines alone know.
+    pub elsewhere: usize,
     /// Distinct executions held.
     pub held: usize,
     /// Distinct executions denied.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::{
-    Access, Action, DaySet, Elsewhere, Engine, Feedback, Method, Peering, RowState, Score, Settings, Sighting, Standing,
-    StoredRow, Teach, Verdict,
+    Access, Action, DaySet, Elsewhere, Engine, Feedback, Method, Peering, RowState, Score, Settings,
+    Sighting, Standing, StoredRow, Teach, Verdict,
 };
 use anomaly_vectorizer::{Arguments, Context, Embedder, Embedding, Execution, Hashed, Kind, Seen};
 
@@ -100,7 +100,10 @@ fn a_workload_that_others_know_begins_warm() {
     assert_eq!(observe(&engine, "nginx").standing, Standing::Loading, "it waits to be told");
     assert_eq!(peering.wanted(Duration::ZERO), [Arc::from("web")]);
     assert_eq!(peering.wanted(Duration::ZERO), [], "each is handed out once");
-    peering.take_elsewhere("web", elsewhere(&[row("nginx", RowState::Active, 5), row("id", RowState::Active, 2)]));
+    peering.take_elsewhere(
+        "web",
+        elsewhere(&[row("nginx", RowState::Active, 5), row("id", RowState::Active, 2)]),
+    );
     let known = observe(&engine, "nginx");
     assert_eq!((known.standing, known.score, known.seen), (Standing::Known, Some(Score::ZERO), 6));
     let news = observe(&engine, "xmrig");
@@ -134,7 +137,11 @@ fn what_stands_is_the_stricter_and_goes_with_whoever_said_so() {
     assert_eq!(states(&engine)["xmrig"].0, RowState::Held);
     let before = states(&engine);
     let peering = engine.peering();
-    let told = [row("nginx", RowState::Denied, 1), row("xmrig", RowState::Active, 7), row("id", RowState::Active, 3)];
+    let told = [
+        row("nginx", RowState::Denied, 1),
+        row("xmrig", RowState::Active, 7),
+        row("id", RowState::Active, 3),
+    ];
     for _ in 0..2 {
         // Twice is as once.
         peering.take_elsewhere("web", elsewhere(&told));
@@ -186,31 +193,37 @@ fn decisions_are_about_what_is_known_here_and_stand_against_others() {
     let engine = memory.engine(Settings::default());
     learned(&engine, &["nginx"]);
     let peering = engine.peering();
-    let told = [row("nginx", RowState::Active, 1), row("id", RowState::Active, 2), row("nc", RowState::Denied, 2)];
+    let told =
+        [row("nginx", RowState::Active, 1), row("id", RowState::Active, 2), row("nc", RowState::Denied, 2)];
     peering.take_elsewhere("web", elsewhere(&told));
-    let decide = |action, name: &str| {
+    // Together, because it takes a moment until they are taken up.
+    let decisions = [(Action::Deny, "id"), (Action::Approve, "nc"), (Action::Forget, "nginx")];
+    {
         let mut log = memory.log.lock();
         log.version += 1;
-        let id = log.version.into();
-        let mut feedback = Feedback { id, time: TIME, who: "alice".into(), action, ..feedback("web") };
-        feedback.keys = vec![row(name, RowState::Active, 1).key];
-        log.entries.push(feedback);
-        drop(log);
-        let begun = Instant::now();
-        loop {
-            let log = memory.log.lock();
-            if let Some(settled) = &log.entries.iter().find(|entry| entry.id == id).expect("it is there").settled {
-                return settled.outcome.clone();
-            }
-            drop(log);
-            assert!(begun.elapsed() < Duration::from_secs(30), "it is not taken up");
-            std::thread::sleep(Duration::from_millis(20));
+        log.entries.extend(decisions.into_iter().zip(1..).map(|((action, name), id)| Feedback {
+            id,
+            time: TIME,
+            action,
+            keys: vec![row(name, RowState::Active, 1).key],
+            ..feedback("web")
+        }));
+    }
+    let begun = Instant::now();
+    let outcomes = loop {
+        let log = memory.log.lock();
+        let settled =
+            log.entries.iter().map(|entry| entry.settled.as_ref().map(|settled| settled.outcome.clone()));
+        if let Some(outcomes) = settled.collect::<Option<Vec<_>>>() {
+            break outcomes;
         }
+        drop(log);
+        assert!(begun.elapsed() < Duration::from_secs(30), "they are not taken up");
+        std::thread::sleep(Duration::from_millis(20));
     };
-    assert_eq!(decide(Action::Deny, "id"), "1 denied");
+    let denied_elsewhere = "0 approved, 1 denied on another machine, where it has to be approved";
+    assert_eq!(outcomes, ["1 denied", denied_elsewhere, "1 forgotten"]);
     assert_eq!(own(&peering)["id"], (RowState::Denied, 0), "it is told to the others");
-    assert_eq!(decide(Action::Approve, "nc"), "0 approved, 1 denied on another machine, where it has to be approved");
-    assert_eq!(decide(Action::Forget, "nginx"), "1 forgotten");
     assert_eq!(own(&peering).len(), 1);
     assert_eq!(states(&engine)["nginx"], (RowState::Active, 1), "the others still know it");
     engine.flush(Duration::from_secs(5)).expect("memory");
@@ -243,7 +256,10 @@ fn only_what_was_seen_here_is_saved_and_a_restart_asks_again() {
         learned(&engine, &["nginx"]);
         let peering = engine.peering();
         assert_eq!(peering.access(), Some(Access::Writer));
-        peering.take_elsewhere("web", elsewhere(&[row("id", RowState::Active, 2), row("ls", RowState::Active, 2)]));
+        peering.take_elsewhere(
+            "web",
+            elsewhere(&[row("id", RowState::Active, 2), row("ls", RowState::Active, 2)]),
+        );
         observe(&engine, "ls");
         engine.close(Duration::from_secs(5)).expect("memory");
     }

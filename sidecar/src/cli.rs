@@ -11,6 +11,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::feedback::arguments as people;
+use crate::sharing::Sharing;
 use crate::{backtest, baseline, convert, durations, thresholds, tune};
 
 const STYLES: Styles =
@@ -85,6 +86,8 @@ Examples:
       record an hour of executions, secrets scrubbed
   anomalyctl watch --replay normal.jsonl.gz --replay today.jsonl
       learn from the first recording, then show what is novel in the second
+  anomalyctl watch --shared s3://baselines/production
+      the same on many machines, each of which learns what the others know
   anomalyctl watch --json | jq 'select(.novel)'
       every execution as JSON Lines, filtered by another program
 
@@ -168,6 +171,9 @@ pub(crate) struct Watch {
     /// pattern, such as ci*=0.95, for some workloads; may be repeated
     #[arg(long, value_name = "[PATTERN=]SCORE", default_value = "auto", help_heading = "Baseline")]
     pub(crate) threshold: Vec<thresholds::Rule>,
+
+    #[command(flatten)]
+    pub(crate) sharing: Sharing,
 
     /// Print one JSON object per execution, normal ones included; notices go to standard error
     #[arg(long, help_heading = "Output")]
@@ -266,6 +272,10 @@ mod tests {
             &["--threshold", "85"],
             &["--learn-for", "30"],
             &["--workload", ""],
+            &["--shared", "bucket"],
+            &["--shared", "s3://b", "--replay", "x"],
+            &["--shared", "s3://b", "--shared-agree", "0"],
+            &["--shared-machine", "web-1"],
             &["--feed", "falco"],
         ] {
             let all = ["anomalyctl", "watch"].iter().chain(arguments);

@@ -13,6 +13,7 @@ mod lint_rules;
 mod paths;
 mod place;
 mod report;
+mod sharing;
 mod signals;
 mod table;
 mod terminal;

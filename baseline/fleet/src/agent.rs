@@ -6,7 +6,6 @@
 mod merging;
 mod rounds;
 
-#[cfg(test)]
 pub(crate) use rounds::now;
 
 use std::collections::HashSet;

@@ -69,6 +69,20 @@ pub enum FleetError {
         /// Which.
         place: String,
     },
+    /// There is no such machine.
+    #[error("{place} knows no machine {machine}; `anomalyctl baseline shared` lists them")]
+    Unknown {
+        /// The name that was given.
+        machine: String,
+        /// Where.
+        place: String,
+    },
+    /// A machine published in the very moment.
+    #[error("machine {machine} is publishing; end it, or try again")]
+    Busy {
+        /// Which.
+        machine: String,
+    },
     /// A file of the local copy.
     #[error("{}: {source}", path.display())]
     File {
@@ -88,17 +102,11 @@ impl FleetError {
     }
 }
 
-/// An error with what caused it, on one line.
+/// What caused an error in the first place, on one line: what lies around it repeats it behind addresses and times.
 pub(crate) fn cause(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut inner = error.source();
-    while let Some(error) = inner {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        inner = error.source();
+    let mut innermost = error;
+    while let Some(inner) = innermost.source() {
+        innermost = inner;
     }
-    printable(&text, MAX_CAUSE)
+    printable(innermost.to_string().trim(), MAX_CAUSE)
 }

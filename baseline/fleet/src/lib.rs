@@ -22,6 +22,7 @@ mod cache;
 mod counters;
 mod error;
 mod fetch;
+mod forget;
 mod head;
 #[cfg(feature = "s3")]
 mod http;
@@ -44,6 +45,7 @@ mod tests;
 pub use agent::{Fleet, Options};
 pub use counters::CounterValues;
 pub use error::FleetError;
+pub use forget::forget;
 pub use local::Local;
 pub use merge::{Terms, fold};
 pub use place::{Address, Place};

@@ -26,7 +26,7 @@ use crate::merge::{Terms, fold};
 use crate::object;
 use crate::publish::Publisher;
 use crate::testing::Fake;
-use crate::{Fleet, status};
+use crate::{Fleet, forget, status};
 
 const TERMS: Terms = Terms { today: 1_000, retention_days: 7, agree: 1 };
 
@@ -414,6 +414,27 @@ fn a_bucket_that_was_emptied_teaches_nobody_to_forget() {
         b.round().await;
         assert_eq!(b.local.view("web").len(), 2);
     });
+}
+
+#[test]
+fn a_machine_that_is_forgotten_is_gone_everywhere_and_its_name_is_free() {
+    let shared = Arc::new(Shared::default());
+    let (mut a, mut b) = (Machine::new(&shared, Some("web-1")), Machine::new(&shared, None));
+    a.local.see("web", "a");
+    run(a.publish()).expect("a head");
+    run(b.round());
+    assert_eq!(b.local.view("web").len(), 1);
+    forget(a.store.place(), "default", "nobody").expect_err("there is none");
+    forget(a.store.place(), "default", "../x").expect_err("that is no name");
+    assert_eq!(forget(a.store.place(), "default", "web-1").expect("it is there"), 3);
+    run(b.round());
+    b.local.take_elsewhere("web", fold([], TERMS));
+    assert_eq!((b.run.index.workloads().len(), b.local.view("web").len()), (0, 0));
+    let mut c = Machine::new(&shared, Some("web-1"));
+    c.local.see("web", "c");
+    run(c.publish()).expect("the name is free");
+    run(b.round());
+    assert_eq!(b.local.view("web").keys().collect::<Vec<_>>(), ["c"]);
 }
 
 #[test]

@@ -422,6 +422,7 @@ impl Workload {
             learning: learned_at.is_none().then(|| self.progress(last_seen, shared)),
             executions,
             rows: self.rows.count(RowState::Active),
+            elsewhere: self.known_elsewhere(),
             held: self.rows.count(RowState::Held),
             denied: self.rows.count(RowState::Denied),
             threshold: self.threshold(None),

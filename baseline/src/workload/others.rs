@@ -169,6 +169,15 @@ impl Workload {
         self.unsaved.delete(key);
     }
 
+    /// How many active rows others alone know.
+    pub(crate) fn known_elsewhere(&self) -> usize {
+        if self.told == 0 {
+            return 0;
+        }
+        let rows = (0..self.rows.end()).filter_map(|number| self.rows.get(number));
+        rows.filter(|row| row.state == RowState::Active && row.own_state().is_none()).count()
+    }
+
     /// Rows that were seen here, at most `most` from `start`, and where to go on.
     pub(crate) fn own_rows(&self, start: u32, most: usize) -> (Vec<StoredRow>, Option<u32>) {
         let end = self.rows.end().min(start.saturating_add(most as u32));

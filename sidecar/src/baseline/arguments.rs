@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anomaly_fleet::Address;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::when::When;
@@ -19,6 +20,8 @@ Examples:
       what a machine would learn from it; nothing is written
   anomalyctl baseline archive --to /srv/archive && anomalyctl baseline archive search /srv/archive nginx curl
       what the retention lets go, kept as Parquet instead of lost, and found again
+  anomalyctl baseline shared
+      the machines that `watch --shared` shares with, how fresh they are and how much they know
   anomalyctl baseline verify
       whether everything can be read; exit code 1 where something cannot
 
@@ -48,6 +51,26 @@ pub(crate) enum Action {
     Compact(Compact),
     /// Read everything and say what is damaged
     Verify(Verify),
+    /// The machines that baselines are shared with, how fresh they are and how much they know
+    Shared(Shared),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Make the others forget what this machine published, and free its name; nothing here is changed
+    #[arg(long, value_name = "MACHINE", requires = "shared", conflicts_with = "json")]
+    pub(crate) forget: Option<String>,
+
+    /// Where: s3://bucket/prefix or file:///folder; with --forget alone
+    #[arg(long, value_name = "URL", requires = "forget")]
+    pub(crate) shared: Option<Address>,
+
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -14,6 +14,7 @@ mod import;
 mod list;
 mod output;
 mod prune;
+mod shared;
 mod show;
 mod verify;
 mod when;
@@ -35,5 +36,6 @@ pub(crate) fn run(action: &Action) -> Result<ExitCode, Failure> {
         Action::Archive(arguments) => archive::run(arguments),
         Action::Compact(arguments) => compact::run(arguments),
         Action::Verify(arguments) => verify::run(arguments),
+        Action::Shared(arguments) => shared::run(arguments),
     }
 }

@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 
 use crate::cli::Watch;
 use crate::failure::{Failure, say};
+use crate::sharing;
 use crate::signals::Stop;
 
 use live::Live;
@@ -57,6 +58,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
         say(&notice);
     }
     baseline::wait(&engine, data.as_deref())?;
+    let fleet = arguments.sharing.start(&engine, data.as_deref(), &arguments.org, &arguments.settings())?;
     baseline::tell_warm_up(&engine, arguments);
 
     let mut session = Session::new(arguments, engine, recorder);
@@ -65,6 +67,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
         Ok(failure) => (None, failure),
         Err(interrupted) => (Some(interrupted), None),
     };
+    sharing::end(fleet);
     session.finish(&mut source, interrupted)?;
     failure.map_or(Ok(()), Err)
 }

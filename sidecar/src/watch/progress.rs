@@ -191,6 +191,7 @@ mod tests {
             learning: learning.then_some(progress),
             executions,
             rows: 7,
+            elsewhere: 0,
             held: 0,
             denied: 0,
             threshold: Score::from_ten_thousandths(8500),

@@ -243,7 +243,7 @@ impl Session {
     }
 }
 
-/// Distinct executions that are learned, over all workloads.
+/// Distinct executions that are learned here, over all workloads.
 fn rows(workloads: &[WorkloadStatus]) -> usize {
-    workloads.iter().map(|status| status.rows).sum()
+    workloads.iter().map(|status| status.rows - status.elsewhere).sum()
 }

@@ -151,6 +151,7 @@ mod tests {
             }),
             executions,
             rows: 12,
+            elsewhere: 0,
             held: 1,
             denied: 0,
             threshold: Score::from_ten_thousandths(8500),
