@@ -51,6 +51,11 @@ impl OwnDays {
         self.groups.retain(|&day, _| day >= today.saturating_sub(WINDOW));
     }
 
+    /// Drops days that never were, because the clock was ahead.
+    pub(crate) fn turn_back(&mut self, today: Day) {
+        self.groups.retain(|&day, _| day <= today);
+    }
+
     /// The calibration for `today`. The day on which the workload was first seen and the first full day are left out,
     /// for everything is new then; so is today, which is not over.
     pub(crate) fn calibration(&self, prior: Prior, first_day: Day, today: Day) -> Calibration {

@@ -99,6 +99,22 @@ impl DaySet {
         }
     }
 
+    /// How many of its days are later than this one.
+    pub fn since(&self, day: Day) -> u32 {
+        let later = u32::try_from(i64::from(self.last) - i64::from(day)).unwrap_or(0);
+        let mask = 1u64.checked_shl(later).map_or(u64::MAX, |bit| bit - 1);
+        (self.bits & mask).count_ones()
+    }
+
+    /// Those of its days that are no later than this one.
+    pub fn until(&self, day: Day) -> Self {
+        let mut until = Self::default();
+        for each in self.iter().filter(|each| *each <= day) {
+            until.insert(each);
+        }
+        until
+    }
+
     /// The days, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = Day> {
         let Self { last, bits } = *self;
@@ -221,6 +237,19 @@ mod tests {
         assert_ne!(key, 7 << 100);
         assert_eq!(key_without_surroundings(key, seen), 7 << 100);
         assert_ne!(key_without_surroundings(key, Seen::from_bits([1, 2, 0, 1])), 7 << 100);
+    }
+
+    #[test]
+    fn days_are_counted_from_one_and_cut_at_one() {
+        let days = DaySet { last: 100, bits: 1 << 63 | 0b1011 };
+        for (day, later) in
+            [(100, 0), (101, 0), (Day::MAX, 0), (99, 1), (98, 2), (96, 3), (37, 3), (36, 4), (Day::MIN, 4)]
+        {
+            assert_eq!(days.since(day), later, "{day}");
+        }
+        assert_eq!(days.until(99).iter().collect::<Vec<_>>(), [37, 97, 99]);
+        assert!(days.until(36).is_empty() && DaySet::default().since(5) == 0);
+        assert_eq!(days.until(Day::MAX), days);
     }
 
     #[test]

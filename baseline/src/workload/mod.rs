@@ -1,5 +1,6 @@
 //! One workload: its rows, its learning, and the way of an execution through them.
 
+mod calendar;
 mod learn;
 mod others;
 mod save;
@@ -19,7 +20,6 @@ use crate::features::{self, Packed};
 use crate::history::{Group, OwnDays, Today};
 use crate::index::{Index, Scratch};
 use crate::learning;
-use crate::retention::{Fate, fate_of};
 use crate::row::{Day, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
 use crate::rows::{Row, Rows, Unsaved, from_stored};
 use crate::score::{Level, Score};
@@ -56,6 +56,8 @@ pub(crate) struct Workload {
     pub(crate) seen: Seen,
     own: OwnDays,
     pub(crate) today: Today,
+    /// The first day that was seen behind today since the last one that was not, where any was.
+    behind: Option<Day>,
     pub(crate) calibration: Calibration,
     warnings: Vec<String>,
     pub(crate) unsaved: UnsavedRows,
@@ -97,6 +99,7 @@ impl Workload {
             seen: Seen::default(),
             own: OwnDays::default(),
             today: Today::new(day),
+            behind: None,
             calibration: OwnDays::default().calibration(prior, day, day),
             warnings: Vec::new(),
             unsaved: UnsavedRows::default(),
@@ -134,7 +137,7 @@ impl Workload {
 
     /// Scores an execution, and learns from it what the policy allows.
     pub(crate) fn observe(&mut self, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
-        self.roll(sighting.day, shared);
+        self.roll(sighting.day, sighting.time, shared);
         let mut scratch = std::mem::take(&mut self.scratch);
         shared.embedder.embed(sighting.execution, &mut scratch.embedding);
         let verdict = match self.one_of_many(sighting.execution, shared, &mut scratch.embedding) {
@@ -341,14 +344,6 @@ impl Workload {
         }
     }
 
-    fn count_execution(&mut self, time: Timestamp, day: Day) {
-        let WorkloadRecord { executions, last_seen, days, .. } = &mut self.record;
-        *executions = executions.saturating_add(1);
-        *last_seen = (*last_seen).max(time);
-        days.insert(day);
-        self.unsaved.record = true;
-    }
-
     /// Ends the warm-up where there is evidence enough at `time`.
     pub(crate) fn end_learning_if_enough(&mut self, time: Timestamp, shared: &Shared) {
         if self.record.learned_at.is_none()
@@ -375,37 +370,6 @@ impl Workload {
             Threshold::Fixed(threshold) => threshold,
             Threshold::Auto => self.today.threshold(&self.calibration, group),
         }
-    }
-
-    /// Begins a new day. A clock that jumps back begins none.
-    fn roll(&mut self, day: Day, shared: &Shared) {
-        if day > self.today.day {
-            self.today = Today::new(day);
-            self.own.roll(day);
-            self.calibrate(shared);
-        }
-    }
-
-    /// Forgets rows among the numbers from `start`, at most `most` of them. Returns where to go on, or `None` at the
-    /// end. In small steps, because whoever scores an execution waits meanwhile.
-    pub(crate) fn sweep(&mut self, start: u32, most: u32, shared: &Shared) -> Option<u32> {
-        let Settings { retention_days, .. } = shared.settings;
-        let today = self.today.day;
-        let end = self.rows.end().min(start.saturating_add(most));
-        for number in start..end {
-            let Some(row) = self.rows.get(number) else { continue };
-            // What others alone know is forgotten by whoever tells it.
-            let Some(own) = row.own_state() else { continue };
-            match fate_of(own, &row.days, today, retention_days) {
-                Fate::Keep => {}
-                Fate::Forget => {
-                    self.settle(number, Some(RowState::Forgotten), shared);
-                    self.mark(number, Unsaved::Row);
-                }
-                Fate::Delete => self.drop_own(number, shared),
-            }
-        }
-        (end < self.rows.end()).then_some(end)
     }
 
     /// The last day that was seen.

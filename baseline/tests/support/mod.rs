@@ -24,6 +24,8 @@ pub(crate) struct Memory {
     pub(crate) reader: Arc<AtomicBool>,
     /// Whether saving takes longer than an execution takes to come.
     pub(crate) slow: Arc<AtomicBool>,
+    /// Whether saving does not end.
+    pub(crate) stuck: Arc<AtomicBool>,
 }
 
 type Table = (WorkloadRecord, BTreeMap<u128, StoredRow>);
@@ -73,6 +75,9 @@ impl Store for Memory {
         record: &WorkloadRecord,
         rows: &[StoredRow],
     ) -> Result<(), StoreError> {
+        while self.stuck.load(SeqCst) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         unless(&self.full)?;
         if self.slow.load(SeqCst) {
             std::thread::sleep(Duration::from_millis(10));

@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::arguments::Archive;
 use super::file::{self, EMBEDDER, NewFile, not_written};
 use super::output::{Output, Steps};
+use super::prune::calendar;
 use super::{archive_search, database};
 use crate::failure::{Failure, say};
 use crate::words::{count, thousands};
@@ -100,10 +101,11 @@ fn key(row: &StoredRow) -> (anomaly_vectorizer::Kind, u128) {
 fn choose(mut portion: Portion, arguments: &Archive) -> Chosen {
     let days = u16::try_from(arguments.retention_days).unwrap_or(u16::MAX);
     // The workload's own calendar, as `prune` has it.
-    let today = portion.record.days.last;
+    let calendar = |row: &StoredRow| calendar(&portion.record, row.execution.kind);
     let all = portion.rows.len();
     portion.rows.retain(|row| {
-        fate(row, today, days) == Fate::Delete || (arguments.forgotten && row.state == RowState::Forgotten)
+        fate(row, &calendar(row), days) == Fate::Delete
+            || (arguments.forgotten && row.state == RowState::Forgotten)
     });
     Chosen { others: all - portion.rows.len(), portion }
 }

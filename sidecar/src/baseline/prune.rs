@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use anomaly_baseline::{Fate, RowState, Store, StoredRow, fate, text::printable};
+use anomaly_baseline::{DaySet, Fate, RowState, Store, StoredRow, WorkloadRecord, fate, text::printable};
+use anomaly_vectorizer::Kind;
 use serde::Serialize;
 
 use super::arguments::Prune;
@@ -34,9 +35,10 @@ pub(super) fn run(arguments: &Prune) -> Result<ExitCode, Failure> {
     for (number, portion) in portions.iter().enumerate() {
         steps.at(number + 1, &portion.workload);
         // The workload's own calendar: what rested while the machine was off is not forgotten for it.
-        let today = portion.record.days.last;
+        let calendar = |row: &StoredRow| calendar(&portion.record, row.execution.kind);
         let all = portion.rows.len();
-        let of_fate = |wanted| portion.rows.iter().filter(move |row| fate(row, today, days) == wanted);
+        let of_fate =
+            |wanted| portion.rows.iter().filter(move |row| fate(row, &calendar(row), days) == wanted);
         let deleted: Vec<_> = of_fate(Fate::Delete).map(|row| (row.execution.kind, row.key)).collect();
         let forgotten: Vec<_> = of_fate(Fate::Forget)
             .map(|row| StoredRow { state: RowState::Forgotten, ..row.clone() })
@@ -69,4 +71,9 @@ pub(super) fn run(arguments: &Prune) -> Result<ExitCode, Failure> {
         say("nothing was written");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The days on which a workload did this kind of thing.
+pub(super) fn calendar(record: &WorkloadRecord, kind: Kind) -> DaySet {
+    record.of(kind).unwrap_or(record).days
 }
