@@ -105,7 +105,8 @@ Examples:
       gates together with the rules they change, in the order in which Falco loads them
 
 Falco compares scores as text: it loads `anomaly.score > 85` and never alerts. A gate on a rule that none of the
-files defines, or that another of them defines without a score, must let it fire while there is no score.
+files defines, or that another of them defines without a score, must let it fire while there is no score. A gate on a
+rule about other events than executions has to ask for anomaly.event_score: what is done there, not who does it.
 Exit codes: 0 when nothing is to be corrected, 1 when something is, 2 when a file is no rules file.";
 
 /// `anomalyctl lint-rules`

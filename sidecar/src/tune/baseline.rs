@@ -3,9 +3,10 @@
 //! What Falco printed is less than what the plugin sees: an argument with a blank in it comes apart, a grandparent may be
 //! missing. So these scores are a second best, and the report says how many there are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::sync::Arc;
 
 use anomaly_baseline::{Engine, Inspection};
 use anomaly_tune::{About, Alert, Judged, Source};
@@ -23,6 +24,7 @@ const KEPT: usize = 100_000;
 /// A database that is asked and not changed.
 pub(super) struct Baseline {
     engine: Engine,
+    workloads: HashSet<Arc<str>>,
     scrubber: Scrubber,
     known: HashMap<u64, Judged>,
     hasher: RandomState,
@@ -33,7 +35,14 @@ impl Baseline {
     pub(super) fn open(data: &Path, org: &str) -> Result<Self, Failure> {
         let place = Place { data: Some(data.to_owned()), org: org.to_owned() };
         let engine = place.open()?.engine;
-        Ok(Self { engine, scrubber: Scrubber::default(), known: HashMap::new(), hasher: RandomState::new() })
+        let workloads = engine.status().into_iter().map(|status| status.workload).collect();
+        Ok(Self {
+            engine,
+            workloads,
+            scrubber: Scrubber::default(),
+            known: HashMap::new(),
+            hasher: RandomState::new(),
+        })
     }
 
     /// What the gate would have made of an alert of this workload.
@@ -58,7 +67,8 @@ impl Baseline {
         }
         let inspection = self.engine.inspect(workload, execution, &Context::default());
         let judged = match inspection {
-            None if execution.kind.is_act() && self.knows(workload) => Judged::Learning,
+            // Nothing of this kind was seen of it yet.
+            None if self.workloads.contains(workload) => Judged::Learning,
             None => Judged::UnknownWorkload,
             Some(Inspection { score: None, .. }) => Judged::Learning,
             Some(Inspection { score: Some(score), .. }) => Judged::Score(score, Source::Baseline),
@@ -68,11 +78,6 @@ impl Baseline {
         }
         self.known.insert(hash, judged);
         judged
-    }
-
-    /// Whether anything of a workload is known, of whatever kind.
-    fn knows(&self, workload: &str) -> bool {
-        self.engine.inspect(workload, &Execution::default(), &Context::default()).is_some()
     }
 }
 

@@ -8,6 +8,9 @@ use anomaly_tune::{Fate, GroupReport, Report, RuleReport};
 use crate::table::Table;
 use crate::words::{count, list, thousands};
 
+/// From how many hours on alerts stand for a day.
+const DAY: f64 = 20.0;
+
 /// Rules in the table; the JSON has all.
 const RULES: usize = 30;
 
@@ -46,6 +49,13 @@ pub(super) fn rules(report: &Report, width: Option<usize>) -> String {
         count(report.rules.len() as u64, "rule"),
         report.days,
     );
+    if report.hours < DAY {
+        let _ = writeln!(
+            text,
+            "they span {:.1} hours: a whole day has more of them than is told here",
+            report.hours
+        );
+    }
     for (number, what) in [
         (report.lines.unreadable, "could not be read and were passed over"),
         (report.lines.other, "in which Falco speaks of itself"),

@@ -3,6 +3,9 @@
 //! A gate fails open, so the worst that it does to an alert of an unknown or learning workload is nothing. But what it
 //! would hide cannot be shown where most alerts have no score, and nobody should agree to what was not shown.
 
+use std::cmp::Reverse;
+
+use anomaly_baseline::text::printable;
 use serde::Serialize;
 
 use crate::tally::Rule;
@@ -15,6 +18,12 @@ const TOLERATED: f64 = 0.05;
 
 /// Below which share of alerts hidden a gate is hardly worth its risk.
 const WORTH: f64 = 0.10;
+
+/// Workloads that are named.
+const NAMED: usize = 3;
+
+/// The longest name of one, in bytes. Names come from alerts, and these sentences go to terminals and into rules files.
+const NAME: usize = 80;
 
 /// Whether to gate a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,10 +55,11 @@ pub(crate) fn advise(rule: &Rule, days: f64) -> Advice {
             percent(counts.unknown_workload)
         ));
     }
-    if share(counts.learning) > TOLERATED {
+    let (learning, names) = learning(rule);
+    if share(learning) > TOLERATED {
         why_not.push(format!(
-            "{} came while their workload was being learned: wait until it is, and look again",
-            percent(counts.learning)
+            "{} are of workloads that are being learned ({names}): wait until they are, and look again",
+            percent(learning)
         ));
     }
     if share(counts.unsaid) > TOLERATED {
@@ -71,4 +81,16 @@ pub(crate) fn advise(rule: &Rule, days: f64) -> Advice {
         why_not.push(format!("it is not noisy: fewer than {NOISY:.0} alerts a day"));
     }
     Advice { recommended: why_not.is_empty(), possible, why_not }
+}
+
+/// How many alerts are of workloads that were being learned to the last, and the names of the loudest.
+fn learning(rule: &Rule) -> (u64, String) {
+    let mut learning: Vec<_> = rule.workloads.iter().filter(|(_, workload)| workload.is_learning()).collect();
+    learning.sort_by_key(|(name, workload)| (Reverse(workload.counts.alerts), *name));
+    let alerts = learning.iter().map(|(_, workload)| workload.counts.alerts).sum();
+    let mut names: Vec<_> = learning.iter().take(NAMED).map(|(name, _)| printable(name, NAME)).collect();
+    if learning.len() > NAMED {
+        names.push(format!("{} more", learning.len() - NAMED));
+    }
+    (alerts, names.join(", "))
 }

@@ -62,7 +62,8 @@ pub fn gates(report: &Report, rules: &[&str]) -> Result<String, Refusal> {
 }
 
 /// What stands above the gates.
-const HEAD: &str = "\
+const HEAD: &str = concat!(
+    "\
 # Gates, written by `anomalyctl tune` from alerts that were reviewed.
 #
 # Load this file after the rules that it changes; take it away to undo it. While a workload learns, where there is no score
@@ -74,8 +75,10 @@ const HEAD: &str = "\
 
 - required_plugin_versions:
     - name: anomaly
-      version: 0.1.0
-";
+      version: ",
+    env!("CARGO_PKG_VERSION"),
+    "\n"
+);
 
 fn gate(text: &mut String, report: &Report, rule: &RuleReport) -> fmt::Result {
     let RuleReport { rule: name, alerts, hidden, critical, .. } = rule;

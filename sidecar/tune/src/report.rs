@@ -28,6 +28,8 @@ pub struct Report {
     pub last: Option<String>,
     /// How many days the alerts stand for, at least one.
     pub days: f64,
+    /// The time between the first and the last alert, in hours.
+    pub hours: f64,
     /// Below this score a gate hides.
     pub gate: Score,
     /// The rules, those with the most alerts first.
@@ -111,6 +113,8 @@ pub struct WorkloadReport {
     pub learning: u64,
     /// How many are of no known workload, or do not say how novel they are.
     pub unknown: u64,
+    /// Whether the last of them had no score yet.
+    pub is_learning: bool,
 }
 
 /// Alerts that are alike.
@@ -150,6 +154,7 @@ impl Report {
             first: tally.span.map(|(first, _)| moment(first)),
             last: tally.span.map(|(_, last)| moment(last)),
             days,
+            hours: tally.hours(),
             gate: GATE,
             rules,
         }
@@ -183,12 +188,13 @@ fn of_rule(name: &str, rule: &Rule, days: f64) -> RuleReport {
     let Counts { alerts, hidden, learning, unknown_workload, unsaid } = *counts;
     let mut workloads: Vec<_> = workloads
         .iter()
-        .map(|(workload, counts)| WorkloadReport {
-            workload: workload.clone(),
-            alerts: counts.alerts,
-            hidden: counts.hidden,
-            learning: counts.learning,
-            unknown: counts.unknown_workload + counts.unsaid,
+        .map(|(name, workload)| WorkloadReport {
+            workload: name.clone(),
+            alerts: workload.counts.alerts,
+            hidden: workload.counts.hidden,
+            learning: workload.counts.learning,
+            unknown: workload.counts.unknown_workload + workload.counts.unsaid,
+            is_learning: workload.is_learning(),
         })
         .collect();
     workloads.sort_by(|left, right| {

@@ -101,10 +101,35 @@ pub(crate) struct Rule {
     /// Scores that the alert had printed, and that a baseline was asked for.
     pub(crate) printed: u64,
     pub(crate) computed: u64,
-    pub(crate) workloads: HashMap<String, Counts>,
+    pub(crate) workloads: HashMap<String, Workload>,
     /// Alerts of workloads beyond the bounds.
     pub(crate) of_other_workloads: u64,
     pub(crate) groups: Groups,
+}
+
+/// The alerts of one rule and workload.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Workload {
+    pub(crate) counts: Counts,
+    /// When the last alert with a score was, and the last one without because there was none yet.
+    scored: Option<i64>,
+    unscored: Option<i64>,
+}
+
+impl Workload {
+    fn add(&mut self, judged: Judged, time: i64) {
+        self.counts.add(judged);
+        match judged {
+            Judged::Score(..) => self.scored = self.scored.max(Some(time)),
+            Judged::Learning => self.unscored = self.unscored.max(Some(time)),
+            Judged::UnknownWorkload | Judged::Unsaid => {}
+        }
+    }
+
+    /// Whether the last that is known of it is that it was being learned. What was learned since is no reason to wait.
+    pub(crate) fn is_learning(&self) -> bool {
+        self.unscored.is_some() && self.unscored >= self.scored
+    }
 }
 
 /// Alerts by what becomes of them.
@@ -159,10 +184,10 @@ impl Tally {
             _ => {}
         }
         let workload = &workload[..workload.floor_char_boundary(bounds::TEXT)];
-        if let Some(counts) = rule.workloads.get_mut(workload) {
-            counts.add(judged);
+        if let Some(known) = rule.workloads.get_mut(workload) {
+            known.add(judged, alert.time);
         } else if rule.workloads.len() < bounds::WORKLOADS {
-            rule.workloads.entry(workload.to_owned()).or_default().add(judged);
+            rule.workloads.entry(workload.to_owned()).or_default().add(judged, alert.time);
         } else {
             rule.of_other_workloads += 1;
         }
@@ -182,5 +207,10 @@ impl Tally {
     pub(crate) fn days(&self) -> f64 {
         let between = self.span.map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 / DAY as f64);
         between.min(self.days.len() as f64).max(1.0)
+    }
+
+    /// The time between the first and the last alert, in hours.
+    pub(crate) fn hours(&self) -> f64 {
+        self.span.map_or(0.0, |(first, last)| last.saturating_sub(first) as f64 * 24.0 / DAY as f64)
     }
 }

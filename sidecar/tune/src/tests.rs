@@ -179,3 +179,20 @@ fn a_wrong_date_does_not_make_years_of_a_week() {
     assert!((report(&tally).days - 8.0).abs() < 1e-9);
     assert!((report(&Tally::default()).days - 1.0).abs() < 1e-9);
 }
+
+/// Names of workloads stand in the sentences of the advice, which go to terminals and into rules files.
+#[test]
+fn names_of_workloads_do_not_break_out_of_the_advice() {
+    let mut tally = Tally::default();
+    for number in 0..20 {
+        let alert = alert(&line("Rule", json!({"evt.type": "execve", "anomaly.score": null})));
+        let name = format!("web {number}\n- rule: Other\u{1b}[2J{}", "x".repeat(300));
+        tally.add(&alert, &name, Judged::Learning);
+    }
+    let report = report(&tally);
+    let why = &report.rules[0].advice.why_not;
+    assert!(why[0].contains("web 0\\n- rule: Other\\x1b[2J") && why[0].contains("17 more"), "{why:?}");
+    assert!(!why.iter().any(|why| why.chars().any(anomaly_baseline::text::needs_escape)), "{why:?}");
+    let text = gates(&report, &["Rule"]).expect("it was seen");
+    assert_eq!(text.lines().filter(|line| line.starts_with("- rule: ")).count(), 1, "{text}");
+}
