@@ -57,14 +57,15 @@ impl AnomalyPlugin {
         let (threads, core) = (self.threads.as_ref()?, self.capture.clone()?);
         let done = Done::read(event)?;
         let tid = event.metadata.tid;
+        // The execution of the process was placed before; its workload is that of all that it does. Asked first, because
+        // while an entry of the table is held a host may refuse to give it again.
+        let carried = self.carried(tid, reader).and_then(|handle| core.verdicts.get(handle));
         let Some(actor) = threads.actor(reader, tid) else {
             core.metrics.missing_threads.add(1);
             return None;
         };
         let act = self.told.execution(&core, threads, reader, &actor, &done);
         let time = microseconds(event.metadata.ts);
-        // The execution of the process was placed before; its workload is that of all that it does.
-        let carried = self.carried(tid, reader).and_then(|handle| core.verdicts.get(handle));
         if let Some(judged) = carried {
             return Some(core.judge_act(&judged.workload, &act, time, actor.pid));
         }
@@ -127,7 +128,8 @@ impl Telling {
                 text.as_bytes()
             }
             To::Process(pid) => {
-                self.path = threads.name_of(reader, pid);
+                let itself = pid == actor.pid;
+                self.path = if itself { actor.name.clone() } else { threads.name_of(reader, pid) };
                 &self.path
             }
             To::User(uid) => {

@@ -82,6 +82,19 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "retention_days", kind: Kind::Count, title: "Retention in days",
         description: "What was not seen for this many days is forgotten.",
         example: "30" },
+    Key { name: "shared", kind: Kind::Text, title: "Shared with",
+        description: "Where baselines are shared with other machines: `s3://bucket/prefix` or `file:///folder`. \
+                      Credentials, region and endpoint come from the environment.",
+        example: "s3://baselines/production" },
+    Key { name: "shared_machine", kind: Kind::Text, title: "Name of this machine",
+        description: "The name of this machine in what is shared. `auto` is the host's and eight digits of its own.",
+        example: "web-1" },
+    Key { name: "shared_interval", kind: Kind::Duration, title: "Time between rounds of sharing",
+        description: "How often to publish what was seen here and to look for what others published.",
+        example: "5m" },
+    Key { name: "shared_agree", kind: Kind::Count, title: "Machines that have to agree",
+        description: "On how many other machines something has to be learned to be normal here.",
+        example: "2" },
 ];
 
 impl Key {

@@ -5,6 +5,7 @@
 
 mod duration;
 mod keys;
+mod sharing;
 
 use std::borrow::Cow;
 use std::env;
@@ -20,6 +21,7 @@ use serde_json::{Map, Value, json};
 
 use crate::guard::{Health, fault_point};
 use keys::{FEEDS, KEYS};
+pub(crate) use sharing::Sharing;
 
 /// Where the baselines are kept by root.
 const SYSTEM_PATH: &str = "/var/lib/falco-anomaly";
@@ -43,6 +45,7 @@ pub struct Config {
     pub(crate) workload: Template,
     pub(crate) feed: FeedSetting,
     pub(crate) settings: Settings,
+    pub(crate) sharing: Sharing,
 }
 
 impl Default for Config {
@@ -53,6 +56,7 @@ impl Default for Config {
             workload: Template::default(),
             feed: FeedSetting::Auto,
             settings: Settings::default(),
+            sharing: Sharing::default(),
         }
     }
 }
@@ -100,6 +104,9 @@ impl Config {
 
     /// Sets one key, or tells what its value has to be.
     fn set(&mut self, name: &str, value: &Value) -> Result<(), Cow<'static, str>> {
+        if let Some(set) = self.sharing.set(name, value) {
+            return set;
+        }
         let settings = &mut self.settings;
         match name {
             "path" => self.path = text(value).map(PathBuf::from).ok_or("a directory")?,
@@ -139,7 +146,10 @@ impl Config {
 
     /// A key's default as people write it.
     fn default_of(name: &str) -> String {
-        let Self { path: _, org, workload, feed: _, settings } = Self::default();
+        if let Some(default) = Sharing::default_of(name) {
+            return default;
+        }
+        let Self { path: _, org, workload, feed: _, settings, sharing: _ } = Self::default();
         match name {
             // Not this machine's: the schema is the same everywhere.
             "path" => SYSTEM_PATH.to_owned(),

@@ -19,7 +19,8 @@ fn every_key_changes_what_it_says() {
     let config = read(json!({
         "path": "/data", "org": "shop", "workload": "{unit}", "feed": "falco", "learn_below": 0.3,
         "learn_executions": 7, "learn_for": "2h", "threshold": "0.9", "warn": 0.8, "critical": "0.97",
-        "retention_days": 30, "thresholds": ["ci*=0.95", "a=b=auto"],
+        "retention_days": 30, "thresholds": ["ci*=0.95", "a=b=auto"], "shared": "s3://bucket/prefix",
+        "shared_machine": "web-1", "shared_interval": "5m", "shared_agree": 2,
     }));
     let score = |text: &str| text.parse::<Score>().expect("a score");
     let expected = Config {
@@ -40,6 +41,12 @@ fn every_key_changes_what_it_says() {
             critical: score("0.97"),
             retention_days: 30,
             ..Settings::default()
+        },
+        sharing: Sharing {
+            shared: Some("s3://bucket/prefix".parse().expect("an address")),
+            machine: Some("web-1".into()),
+            interval: Duration::from_secs(300),
+            agree: 2,
         },
     };
     assert_eq!(config, Ok(expected));

@@ -70,6 +70,7 @@ impl Core {
             self.injectors.lock().push(Injector { instance, driver, handler: handler.clone() });
         }
         self.live.store(true, Relaxed);
+        self.begin_sharing();
         let mut running = self.feed.lock();
         if running.0.is_some() {
             return;
@@ -225,6 +226,7 @@ impl Core {
             .set(status.iter().filter(|workload| workload.learning.is_some()).count() as u64);
         metrics.unsaved_rows.set(engine.unsaved_rows() as u64);
         metrics.memory_byte_count.set(rows as u64 * ROW_BYTES);
+        self.sharing_gauges();
         engine.notices().iter().for_each(|notice| say::warn(notice));
     }
 }

@@ -11,6 +11,7 @@ mod pending;
 mod places;
 mod recall;
 mod registry;
+mod sharing;
 mod verdicts;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use anomaly_baseline::Engine;
 use anomaly_capture::{Counters, HostRoot, Options};
+use anomaly_fleet::Fleet;
 use anomaly_vectorizer::scrub::Scrubber;
 use parking_lot::{Mutex, RwLock};
 
@@ -68,6 +70,8 @@ pub(crate) struct Core {
     /// Whether the processes that ran already have taught.
     seeded: AtomicBool,
     feed: Mutex<feed::Running>,
+    /// Sharing with other machines.
+    fleet: Mutex<Option<Fleet>>,
 }
 
 /// What running processes carry. It outlives changed settings.
@@ -100,6 +104,7 @@ impl Core {
             live: AtomicBool::new(false),
             seeded: AtomicBool::new(false),
             feed: Mutex::default(),
+            fleet: Mutex::default(),
         }
     }
 

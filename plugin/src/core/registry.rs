@@ -66,6 +66,7 @@ pub(crate) fn release(core: &Arc<Core>) {
     shared.captures = shared.captures.saturating_sub(1);
     if shared.captures == 0 {
         core.end_feed();
+        core.end_sharing();
         core.give_up_pending(i64::MAX);
         save(core);
         core.housekeeping();

@@ -277,3 +277,110 @@ fn word(parameter: &[u8]) -> &str {
     let text = text(parameter);
     std::str::from_utf8(&text[..text.len().min(MAX_WORD)]).unwrap_or("?")
 }
+
+#[cfg(test)]
+mod tests {
+    use falco_plugin::event::events::EventMetadata;
+
+    use super::*;
+
+    /// What an event with these parameters tells, in words.
+    fn told(event_type: u16, parameters: &[&[u8]]) -> Option<String> {
+        let mut payload: Vec<u8> =
+            parameters.iter().flat_map(|parameter| (parameter.len() as u16).to_ne_bytes()).collect();
+        parameters.iter().for_each(|parameter| payload.extend_from_slice(parameter));
+        let metadata = EventMetadata { ts: 1, tid: 2 };
+        let len = 26 + payload.len() as u32;
+        let nparams = parameters.len() as u32;
+        let event = RawEvent { metadata, len, event_type, nparams, payload: &payload };
+        let Done { kind, object, manner } = Done::read(&event)?;
+        let object = match object {
+            To::Nothing => String::new(),
+            To::Path { from, path } => format!("{from:?} {}", String::from_utf8_lossy(path)),
+            To::Endpoint(address, fd) => format!("{address} by {fd}"),
+            other => format!("{other:?}"),
+        };
+        Some(format!("{kind} [{object}] {}", manner.words().join(",")))
+    }
+
+    fn number(n: i64) -> [u8; 8] {
+        n.to_ne_bytes()
+    }
+
+    fn word(n: u32) -> [u8; 4] {
+        n.to_ne_bytes()
+    }
+
+    fn tuple(client: [u8; 4], server: [u8; 4]) -> Vec<u8> {
+        let port = |port: u16| port.to_ne_bytes();
+        [&[2][..], &client, &port(41_000), &server, &port(443)].concat()
+    }
+
+    #[test]
+    fn opening_says_from_where_and_how() {
+        let openat = |result, from, path: &[u8], flags| {
+            told(307, &[&number(result), &number(from), path, &word(flags)]).expect("an act")
+        };
+        assert_eq!(openat(3, -100, b"etc/passwd\0", 1), "open [None etc/passwd] read");
+        assert_eq!(openat(3, 7, b"x\0", 2 | 4 | 1 << 8), "open [Some(7) x] write,create,truncate");
+        assert_eq!(openat(3, -100, b"x\0", 3), "open [None x] read,write");
+        assert_eq!(openat(-13, -100, b"/etc/shadow\0", 1), "open [None /etc/shadow] read,failed");
+        assert_eq!(told(59, &[&number(3), b"/x\0"]).as_deref(), Some("open [None /x] write,create,truncate"));
+    }
+
+    #[test]
+    fn the_far_end_of_a_connection_is_the_other_one_and_the_port_the_servers() {
+        let (ours, theirs) = ([10, 0, 0, 9], [203, 0, 113, 7]);
+        let connected = told(23, &[&number(0), &tuple(ours, theirs), &number(5)]);
+        assert_eq!(connected.as_deref(), Some("connect [203.0.113.7:443 by 5] "));
+        let making = told(23, &[&number(-115), &tuple(ours, theirs), &number(5)]);
+        assert_eq!(making, connected, "it is being made, which is no failure");
+        let accepted = told(247, &[&number(6), &tuple(theirs, ours)]);
+        assert_eq!(accepted.as_deref(), Some("accept [203.0.113.7:443 by 6] "));
+        let v6 = [&[10][..], &[0; 15], &[1], &80_u16.to_ne_bytes(), &[0; 15], &[2], &81_u16.to_ne_bytes()]
+            .concat();
+        assert_eq!(told(23, &[&number(0), &v6]).as_deref(), Some("connect [[::2]:81 by -1] "));
+        let local = [&[1][..], &[0; 16], b"/run/docker.sock\0"].concat();
+        assert_eq!(told(23, &[&number(0), &local]).as_deref(), Some("connect [None /run/docker.sock] unix"));
+        for broken in [&[][..], &[2, 1, 2], &[99]] {
+            let told = told(23, &[&number(0), broken, &number(5)]);
+            assert_eq!(told.as_deref(), Some("connect [FarEnd(5)] "), "only its descriptor tells");
+        }
+    }
+
+    #[test]
+    fn acts_of_every_kind() {
+        let zero = number(0);
+        for (event_type, parameters, expected) in [
+            (363, vec![&number(1)[..], &number(5), &number(1)], "dup [Sort(5)] onto 0-2"),
+            (365, vec![&number(9), &number(5), &number(9)], "dup [Sort(5)] "),
+            (169, vec![&zero, b"", b"", &11_u16.to_ne_bytes(), &number(77)], "ptrace [Process(77)] attach"),
+            (169, vec![&zero, b"", b"", &1_u16.to_ne_bytes(), &zero], "ptrace [] traceme"),
+            (169, vec![&zero, b"", b""], "ptrace [] "),
+            (181, vec![&zero, b"/etc/shadow\0", &zero, b"x\0"], "link [None /etc/shadow] symlink"),
+            (319, vec![&zero, &zero, b"a\0", &number(-100), b"b\0"], "link [None b] rename"),
+            (303, vec![&zero, &number(-100), b"/x\0"], "link [None /x] remove"),
+            (315, vec![&zero, b"/x\0", &word(0o104_755)], "chmod [None /x] setuid,executable"),
+            (19, vec![&number(3), &word(17), &word(3 | 0o2_000_000)], "socket [] packet,raw"),
+            (199, vec![&zero, &word(0)], "setuid [User(0)] "),
+            (257, vec![&zero, b"/dev/sda\0", b"/mnt\0", b"ext4\0"], "mount [None /mnt] mount,ext4"),
+            (413, vec![&number(-1), &number(4)], "module [Descriptor(4)] from a file,failed"),
+            (129, vec![&zero, &number(77), &[9]], "signal [Process(77)] kill"),
+            (369, vec![&number(4)], "other [] bpf"),
+            (9_999, vec![], "other [] another event"),
+        ] {
+            assert_eq!(told(event_type, &parameters).as_deref(), Some(expected), "{event_type}");
+        }
+        for none in [22, 306, 293, 331, 402] {
+            assert_eq!(told(none, &[&zero]), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn a_manner_takes_so_many_words() {
+        let mut manner = Manner::default();
+        (0..20).for_each(|_| manner.push("x"));
+        manner.push("");
+        assert_eq!(manner.words().len(), 8);
+    }
+}

@@ -71,6 +71,20 @@ numbers! {
     unsaved_rows: NonMonotonic,
     /// What the baselines take, estimated from their rows, in bytes.
     memory_byte_count: NonMonotonic,
+    /// Other machines that baselines are shared with.
+    shared_machines: NonMonotonic,
+    /// Workloads whose rows were published.
+    shared_sent: Monotonic,
+    /// Workloads of other machines that were taken.
+    shared_received: Monotonic,
+    /// Rounds of sharing that failed.
+    shared_failed: Monotonic,
+    /// What other machines published and was damaged.
+    shared_corrupt: Monotonic,
+    /// Times that another machine had this one's name.
+    shared_conflicts: Monotonic,
+    /// Seconds since everything that others published was taken.
+    shared_age: NonMonotonic,
 }
 
 /// A number that one thread changes and others read.

@@ -177,3 +177,30 @@ fn in_the_way(directory: &Path) -> std::path::PathBuf {
     fs::write(&file, "in the way").expect("written");
     file.join("database")
 }
+
+#[test]
+fn what_runs_already_carries_what_its_baseline_knows_of_it() {
+    let _alone = alone();
+    let (ours, other) =
+        (tempfile::tempdir().expect("a directory"), tempfile::tempdir().expect("a directory"));
+    let mut host = Host::new(&config(ours.path(), 20));
+    host.learn();
+    drop(host.stop());
+    // Whoever opens another database lets go of this one, as an end of Falco does.
+    drop(Host::new(&config(other.path(), 20)).stop());
+    let process = |pid, line: &str| Process {
+        pid,
+        ppid: 1,
+        name: line.split(' ').next().and_then(|path| path.rsplit('/').next()).unwrap_or_default().into(),
+        arguments: line.split(' ').map(str::to_owned).collect(),
+        cgroup: "/".into(),
+    };
+    run_before(vec![process(10, "/usr/sbin/nginx -g daemon"), process(11, "/usr/bin/nc -l 1")]);
+    let mut host = Host::new(&config(ours.path(), 20));
+    let mut score = |pid| {
+        let event = host.event(connect(pid));
+        host.field(&event, "anomaly.score")
+    };
+    assert_eq!(score(10).as_deref(), Some("0.0000"));
+    assert_eq!(score(11), None, "nobody knows what it was like when it began");
+}

@@ -43,9 +43,9 @@ fn threads_and_children_carry_it_until_they_execute_something() {
 #[test]
 fn a_thread_that_was_never_heard_of_falls_back_to_its_process() {
     let (_directory, mut host) = Host::learned();
-    // The thread is there before its process executes: nothing is copied to it.
-    host.event(clone(200, 200, 1));
-    host.event(clone(201, 200, 1));
+    // The thread is there before its process executes, and nobody knows who forked that: nothing is copied to it.
+    host.event(clone(200, 200, 7_777));
+    host.event(clone(201, 200, 7_777));
     assert_eq!(score_at(&mut host, 201), None);
     let own = host.score(&exec(200, 1, NOVEL));
     assert_eq!(score_at(&mut host, 201), own);

@@ -236,7 +236,8 @@ impl Falco {
         (extracted.res_len > 0).then_some(extracted)
     }
 
-    fn position(&self, name: &str) -> usize {
+    /// The position of a field among all.
+    pub fn position(&self, name: &str) -> usize {
         self.fields.iter().position(|(other, _)| other == name).expect("a known field")
     }
 
