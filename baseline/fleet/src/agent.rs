@@ -148,6 +148,11 @@ impl Fleet {
         self.common.counters.values()
     }
 
+    /// How many other machines are known.
+    pub fn machines(&self) -> usize {
+        self.common.index.lock().machines.len()
+    }
+
     /// How it goes at this moment; the other machines are not listed.
     pub fn status(&self) -> Status {
         Status { counters: self.counters(), ..self.common.status.lock().clone() }

@@ -48,5 +48,6 @@ pub use error::FleetError;
 pub use forget::forget;
 pub use local::Local;
 pub use merge::{Terms, fold};
+pub use names::is_machine as is_machine_name;
 pub use place::{Address, Place};
 pub use status::{MachineStatus, Status, status};

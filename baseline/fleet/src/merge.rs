@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use anomaly_baseline::{Day, Elsewhere, Fate, RowState, StoredRow, Timestamp, fate};
+use anomaly_baseline::{Day, DaySet, Elsewhere, Fate, RowState, StoredRow, Timestamp, fate};
 use anomaly_exchange::Portion;
 use anomaly_vectorizer::{Execution, Kind, Seen};
 
@@ -38,16 +38,19 @@ pub fn fold(machines: impl IntoIterator<Item = Portion>, terms: Terms) -> Elsewh
     let Terms { today, retention_days, agree } = terms;
     let mut sums: BTreeMap<(Kind, u128), Sum> = BTreeMap::new();
     let mut learned: BTreeMap<Kind, Vec<Timestamp>> = BTreeMap::new();
+    // The days on which the workload ran anywhere.
+    let mut calendars: BTreeMap<Kind, DaySet> = BTreeMap::new();
     let mut count = 0;
     for Portion { record, rows, .. } in machines {
         count += 1;
         for kind in record.acts.keys().copied().chain([Kind::Exec]) {
-            let at = record.of(kind).and_then(|record| record.learned_at);
-            learned.entry(kind).or_default().extend(at);
+            let Some(record) = record.of(kind) else { continue };
+            learned.entry(kind).or_default().extend(record.learned_at);
+            calendars.entry(kind).or_default().extend(until(record.days, today));
         }
         for mut row in rows {
             // A clock that runs ahead, or says so, keeps nothing for ever.
-            row.days.last = row.days.last.min(today);
+            row.days = until(row.days, today);
             row.first_day = row.first_day.min(today);
             row.vector = Vec::new();
             let counts = match row.state {
@@ -57,17 +60,26 @@ pub fn fold(machines: impl IntoIterator<Item = Portion>, terms: Terms) -> Elsewh
                 RowState::Denied => true,
                 RowState::Held | RowState::Forgotten => false,
             };
-            if counts && fate(&row, today, retention_days) == Fate::Keep {
+            if counts {
                 add(&mut sums, row);
             }
         }
     }
-    let rows: Vec<_> = sums.into_values().filter_map(|sum| sum.row(agree.max(1))).collect();
+    let is_kept = |row: &StoredRow| {
+        let calendar = calendars.get(&row.execution.kind).copied().unwrap_or_default();
+        fate(row, &calendar, retention_days) == Fate::Keep
+    };
+    let rows = sums.into_values().filter_map(|sum| sum.row(agree.max(1))).filter(is_kept).collect();
     let learned = learned.into_iter().filter_map(|(kind, mut at)| {
         at.sort_unstable();
         Some((kind, *at.get(agree.max(1) - 1)?))
     });
     Elsewhere { machines: count, learned: learned.collect(), rows }
+}
+
+/// Days that are over or today: later ones count as today.
+fn until(days: DaySet, today: Day) -> DaySet {
+    DaySet { last: days.last.min(today), ..days }
 }
 
 fn add(sums: &mut BTreeMap<(Kind, u128), Sum>, row: StoredRow) {
@@ -128,7 +140,7 @@ impl Sum {
 
 #[cfg(test)]
 mod tests {
-    use anomaly_baseline::{DaySet, WorkloadRecord};
+    use anomaly_baseline::WorkloadRecord;
     use proptest::prelude::*;
 
     use super::*;
@@ -185,10 +197,11 @@ mod tests {
 
     #[test]
     fn what_was_not_seen_for_long_is_forgotten_and_the_future_is_today() {
-        let on = |day| Portion {
-            rows: vec![StoredRow { days: DaySet::of(day), ..row("curl") }],
-            ..portion("web", vec![])
-        };
+        // The workload ran every day.
+        let mut daily = portion("web", vec![]);
+        daily.record.days = DaySet { last: 1_000, bits: u64::MAX };
+        let on =
+            |day| Portion { rows: vec![StoredRow { days: DaySet::of(day), ..row("curl") }], ..daily.clone() };
         assert_eq!(fold([on(992)], TERMS).rows.len(), 0);
         assert_eq!(fold([on(993)], TERMS).rows.len(), 1);
         let future = fold([on(5_000)], TERMS).rows;

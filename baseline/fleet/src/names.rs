@@ -13,7 +13,7 @@ const MAX_MACHINE: usize = 64;
 const MAX_ORG: usize = 200;
 
 /// Whether this names a machine: 1 to 64 letters, digits, dots and dashes, no dot first.
-pub(crate) fn is_machine(name: &str) -> bool {
+pub fn is_machine(name: &str) -> bool {
     (1..=MAX_MACHINE).contains(&name.len())
         && !name.starts_with('.')
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))

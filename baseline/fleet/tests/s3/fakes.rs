@@ -51,7 +51,6 @@ fn shared_through(endpoint: SocketAddr) -> String {
 
 /// Not a test of its own: a process with an environment of its own.
 #[test]
-#[expect(clippy::print_stdout, reason = "it is how the parent hears of it")]
 fn child() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let engine = Engine::in_memory(Settings::default(), Arc::new(Hashed::default()), Method::default());

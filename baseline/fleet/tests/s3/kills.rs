@@ -74,7 +74,6 @@ fn day(number: usize, folder: &std::path::Path, proxy: &Proxy, seed: u64) -> (Ma
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures of the run")]
 fn eight_machines_converge_and_nothing_is_lost() {
     let Some(moto) = Moto::or_skip() else { return };
     let folders: Vec<_> = (0..MACHINES).map(|_| tempfile::tempdir().expect("a folder")).collect();
