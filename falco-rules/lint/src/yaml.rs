@@ -49,8 +49,23 @@ struct Open {
 
 impl Tree {
     /// Parses a file.
+    ///
+    /// A closing bracket that is indented no more than what it belongs to is no YAML to the letter, but Falco reads it, and
+    /// its own rules have some: those are moved by a blank and the file is read once more.
     pub(crate) fn parse(file: &str, text: &str) -> Result<Self, LintError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        Self::read(file, text).or_else(|error| {
+            let closes = |line: &&str| line.trim_start().starts_with([']', '}']);
+            if !text.lines().any(|line| closes(&line)) {
+                return Err(error);
+            }
+            let lines = text.split_inclusive('\n');
+            let moved: String = lines.flat_map(|line| [if closes(&line) { " " } else { "" }, line]).collect();
+            Self::read(file, &moved).map_err(|_| error)
+        })
+    }
+
+    fn read(file: &str, text: &str) -> Result<Self, LintError> {
         let mut tree = Self { source: text.chars().collect(), nodes: Vec::new(), roots: Vec::new() };
         let mut open: Vec<Open> = Vec::new();
         let mut anchors: HashMap<usize, NodeId> = HashMap::new();

@@ -412,6 +412,17 @@ fn what_is_no_rules_file_is_an_error_with_its_place() {
     assert_eq!(findings("# nothing\n---\n---\n- list: l\n  items: [1]\n- 7\n- [x]\n- rule: {a: b}\n"), []);
 }
 
+/// Falco's own sandbox rules have brackets like these.
+#[test]
+fn a_bracket_that_closes_too_far_to_the_left_is_read_as_falco_reads_it() {
+    let text = "- list: l\n  items: [\n    a,\n    b\n  ]\n- rule: R\n  condition: anomaly.score > 85\n  tags: [\n  ]\n";
+    let all = findings(text);
+    let [finding] = &all[..] else { panic!("{all:?}") };
+    assert_eq!((finding.check, finding.line, finding.column), (Check::Literal, 7, 30));
+    let broken = lint(&[File { name: "f.yaml", text: "- list: l\n  items: [\n  ]\n- rule: b: c\n" }]);
+    assert!(matches!(broken, Err(LintError::Yaml { .. })), "{broken:?}");
+}
+
 /// Each of these took, or might take, far more time or memory than its size: all end at once, one way or another.
 #[test]
 fn hostile_files_are_bounded() {

@@ -16,11 +16,11 @@ const MAX_DEPTH: usize = 64;
 /// Events that are executions.
 const EXECUTIONS: [&str; 3] = ["execve", "execveat", "anomaly_exec"];
 
-/// Falco's own macro for executions.
-const EXECUTION_MACRO: &str = "spawned_process";
+/// Falco's own macros for executions.
+const EXECUTION_MACROS: [&str; 2] = ["container_started", "spawned_process"];
 
 /// Falco's own macros for other events.
-const OTHER_MACROS: [&str; 20] = [
+const OTHER_MACROS: [&str; 19] = [
     "chmod",
     "create_hardlink",
     "create_symlink",
@@ -40,7 +40,6 @@ const OTHER_MACROS: [&str; 20] = [
     "remove",
     "rename",
     "write_etc_common",
-    "container_started",
 ];
 
 /// Falco's stable rules (release 5.1.0) that are about other events than executions.
@@ -115,7 +114,7 @@ impl<'m, 'e> Events<'m, 'e> {
     fn of_macro(&mut self, name: &str, depth: usize) -> About {
         let Some((name, parts)) = self.macros.definition(name) else {
             return match name {
-                EXECUTION_MACRO => About::Executions,
+                name if EXECUTION_MACROS.contains(&name) => About::Executions,
                 other if OTHER_MACROS.contains(&other) => About::Others,
                 _ => About::Anything,
             };
