@@ -196,3 +196,28 @@ fn names_of_workloads_do_not_break_out_of_the_advice() {
     let text = gates(&report, &["Rule"]).expect("it was seen");
     assert_eq!(text.lines().filter(|line| line.starts_with("- rule: ")).count(), 1, "{text}");
 }
+
+#[test]
+fn every_element_of_a_page_is_closed() {
+    let mut tally = Tally::default();
+    for number in 0..60 {
+        let fields = json!({"evt.type": "execve", "proc.cmdline": format!("<i>{}", "x".repeat(number))});
+        let score = Score::from_ten_thousandths(if number % 2 == 0 { 0 } else { 9_000 });
+        let judged = if number % 5 == 0 { Judged::Learning } else { Judged::Score(score, Source::Baseline) };
+        tally.add(&alert(&line(&format!("<b>{}", number % 3), fields)), "<script>", judged);
+    }
+    for page in [page(&report(&tally)), page(&report(&Tally::default()))] {
+        let mut open = Vec::new();
+        for tag in page.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default()) {
+            let name = tag.trim_start_matches('/').split([' ', '\n']).next().unwrap_or_default();
+            match name {
+                "!DOCTYPE" | "meta" | "br" => {}
+                _ if tag.ends_with('/') => {}
+                _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(name), "{page}"),
+                _ => open.push(name),
+            }
+        }
+        assert!(open.is_empty(), "{open:?}");
+        assert!(page.contains("default-src 'none'") && !page.contains("<script") && !page.contains("<i>"));
+    }
+}
