@@ -155,7 +155,7 @@ fn what_was_held_beyond_its_days_is_archived_instead_of_lost() {
             let mut line: Value = serde_json::from_str(line).expect("JSON");
             if let Some(days) = line.pointer_mut("/workload/days").and_then(Value::as_array_mut) {
                 let last = days.last().and_then(Value::as_i64).expect("a day");
-                days.push((last + 40).into());
+                days.extend((1..=40).map(|day| Value::from(last + day)));
             }
             line.to_string() + "\n"
         })

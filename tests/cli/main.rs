@@ -15,6 +15,7 @@ mod lint_rules;
 mod live;
 mod recording;
 mod replay;
+mod secrets;
 mod shared;
 mod stories;
 mod support;

@@ -10,7 +10,7 @@ use std::{
     collections::{HashMap, HashSet},
     fs::{self, File, Metadata},
     io,
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -64,14 +64,20 @@ impl DurableTree {
                 rewrite(path)?;
                 self.suspect.remove(path);
                 seen.insert(path.clone(), Stamp::of(&fs::metadata(path)?));
-            } else if let Err(error) = File::open(path)?.sync_all() {
-                self.suspect.insert(path.clone());
-                return Err(error);
+            } else {
+                let file = File::open(path)?;
+                make_private(&file, 0o600);
+                if let Err(error) = file.sync_all() {
+                    self.suspect.insert(path.clone());
+                    return Err(error);
+                }
             }
             synced(path);
         }
         for path in &folders {
-            File::open(path)?.sync_all()?;
+            let folder = File::open(path)?;
+            make_private(&folder, 0o700);
+            folder.sync_all()?;
             synced(path);
         }
         let mut count = files.len() + folders.len();
@@ -120,6 +126,14 @@ impl DurableTree {
         }
         seen.insert(folder.to_path_buf(), stamp);
         Ok(())
+    }
+}
+
+/// Takes away what others may do with a file: LanceDB makes its own as the process's mask has it, and command lines are
+/// in them. Where this process may not, loading says that others can read the database.
+fn make_private(file: &File, mode: u32) {
+    if file.metadata().is_ok_and(|metadata| metadata.mode() & 0o777 & !mode != 0) {
+        let _ = file.set_permissions(fs::Permissions::from_mode(mode));
     }
 }
 
@@ -209,8 +223,6 @@ mod tests {
 
     #[test]
     fn a_replaced_file_is_whole_and_private() {
-        use std::os::unix::fs::PermissionsExt;
-
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("marker.json");
         replace_file(&path, b"one").unwrap();

@@ -1,6 +1,7 @@
 //! Opens an engine, and starts without what cannot be had.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ const LOADING: Duration = Duration::from_secs(20);
 /// The directory by the one name that all configurations of it have. It is made if it is not there.
 pub(super) fn canonical(path: &Path) -> PathBuf {
     // What cannot be made or read is told by whoever opens it.
-    drop(fs::create_dir_all(path));
+    drop(fs::DirBuilder::new().recursive(true).mode(0o700).create(path));
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
 

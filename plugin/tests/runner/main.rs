@@ -11,5 +11,6 @@ mod kernel;
 mod lifecycle;
 mod metrics;
 mod seeding;
+mod store;
 mod threads;
 mod workloads;

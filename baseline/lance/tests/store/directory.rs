@@ -77,6 +77,19 @@ fn what_is_made_is_private() {
     for file in ["falco-anomaly.json", "writer.lock"] {
         assert_eq!(mode(&path.join(file)), 0o600, "{file}");
     }
+    let (mut folders, mut files) = (vec![path.join("tables")], 0);
+    while let Some(folder) = folders.pop() {
+        assert_eq!(mode(&folder), 0o700, "{}", folder.display());
+        for entry in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else {
+                assert_eq!(mode(&entry), 0o600, "{}", entry.display());
+                files += 1;
+            }
+        }
+    }
+    assert!(files >= 3, "a table has a manifest, a transaction and rows");
     fs::set_permissions(path.join("tables"), fs::Permissions::from_mode(0o755)).unwrap();
     let (_, notices) = try_load(&mut open(&path)).unwrap();
     assert!(
