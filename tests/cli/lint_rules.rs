@@ -60,3 +60,23 @@ fn what_is_no_rules_file_is_an_error() {
     lint_rules(&[folder.path("")]).failed_with(&["cannot be read"]);
     lint_rules::<&str>(&[]).failed_with(&["<FILE>"]);
 }
+
+/// What the gates that we ship would be if they asked for the process instead of the act.
+#[test]
+fn gates_on_stable_rules_are_clean_and_their_mistakes_are_found() {
+    let gates = Path::new(env!("CARGO_MANIFEST_DIR")).join("../falco-rules/gates");
+    let files: Vec<_> =
+        std::fs::read_dir(&gates).expect("the gates").map(|entry| entry.expect("an entry").path()).collect();
+    assert_eq!(lint_rules(&files).code(), Some(0));
+    let folder = Folder::new();
+    let network = std::fs::read_to_string(gates.join("network.yaml")).expect("a file");
+    let file = folder.file("gates.yaml", network.replace("anomaly.event_score", "anomaly.score"));
+    let ran = lint_rules(&["--json".as_ref(), file.as_os_str()]);
+    assert_eq!(ran.code(), Some(1));
+    let findings: Vec<Value> = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!(findings.len(), network.matches("\n- rule:").count());
+    for finding in findings {
+        assert_eq!(finding["check"], "other-event", "{finding}");
+        assert_eq!(finding["correction"], "not anomaly.event_score < 0.85", "{finding}");
+    }
+}

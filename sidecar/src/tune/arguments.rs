@@ -8,8 +8,8 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   anomalyctl tune /var/log/falco/events.json* --report tune
       per rule: alerts a day, how many a gate would leave, what it would hide; tune/report.html to read
-  journalctl -u falco -o json --since -7d | anomalyctl tune
-      the same from the journal; -o export and -o cat will do too
+  journalctl -u falco -o json --all --since -7d | anomalyctl tune
+      the same from the journal, long alerts included; -o export and -o cat will do too
   anomalyctl tune alerts.jsonl.gz --rule 'Run shell untrusted' --write gates.yaml
       shows all that the gate would hide, then writes it; it goes to /etc/falco/rules.d/
   anomalyctl tune week.jsonl --json | jq -r '.rules[] | select(.advice.recommended) | .rule'

@@ -6,6 +6,9 @@ pub(crate) const RULES: usize = 10_000;
 /// Workloads that are told apart within a rule.
 pub(crate) const WORKLOADS: usize = 200;
 
+/// Workloads of all rules together.
+pub(crate) const ALL_WORKLOADS: usize = 50_000;
+
 /// Groups of alike alerts within a rule: more than that nobody reads.
 pub(crate) const GROUPS: usize = 1_000;
 

@@ -1,5 +1,6 @@
 //! Alike alerts counted together, with one of them as an example.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 
@@ -97,12 +98,9 @@ impl Groups {
 
     /// The groups, the largest first.
     pub(crate) fn sorted(&self) -> Vec<&Group> {
-        let mut groups: Vec<_> = self.known.values().collect();
-        groups.sort_by(|left, right| {
-            let name = |group: &Group| {
-                (group.fate, group.workload.clone(), group.program.clone(), group.object.clone())
-            };
-            right.count.cmp(&left.count).then_with(|| name(left).cmp(&name(right)))
+        let mut groups: Vec<&Group> = self.known.values().collect();
+        groups.sort_by_key(|group| {
+            (Reverse(group.count), group.fate, &group.workload, &group.program, &group.object)
         });
         groups
     }

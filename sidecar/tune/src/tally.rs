@@ -84,6 +84,7 @@ pub struct Tally {
     /// The first and the last alert's time.
     pub(crate) span: Option<(i64, i64)>,
     days: HashSet<i64>,
+    workloads: usize,
     groups: usize,
     hasher: RandomState,
     scrubber: Scrubber,
@@ -186,7 +187,8 @@ impl Tally {
         let workload = &workload[..workload.floor_char_boundary(bounds::TEXT)];
         if let Some(known) = rule.workloads.get_mut(workload) {
             known.add(judged, alert.time);
-        } else if rule.workloads.len() < bounds::WORKLOADS {
+        } else if rule.workloads.len() < bounds::WORKLOADS && self.workloads < bounds::ALL_WORKLOADS {
+            self.workloads += 1;
             rule.workloads.entry(workload.to_owned()).or_default().add(judged, alert.time);
         } else {
             rule.of_other_workloads += 1;
