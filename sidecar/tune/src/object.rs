@@ -4,6 +4,7 @@
 //! command lines, the port that the kernel chose for a connection) is left out of a group's words and stays in its
 //! example.
 
+use anomaly_vectorizer::MAX_NAME_BYTES;
 use anomaly_vectorizer::scrub::Scrubber;
 
 use crate::alert::{About, Alert, Fields};
@@ -16,9 +17,14 @@ const LOOKED_AT: usize = 2 * TEXT;
 pub(crate) fn program(fields: &Fields) -> String {
     let name = fields.text("proc.name").or_else(|| fields.text("anomaly.proc_name")).unwrap_or("?");
     match fields.text("proc.pname").or_else(|| fields.text("anomaly.proc_parent")) {
-        Some(parent) => format!("{} > {}", cut(parent), cut(name)),
-        None => cut(name).to_owned(),
+        Some(parent) => format!("{} > {}", short(parent), short(name)),
+        None => short(name).to_owned(),
     }
+}
+
+/// A program's name; the kernel keeps 15 bytes of it.
+fn short(name: &str) -> &str {
+    &name[..name.floor_char_boundary(MAX_NAME_BYTES)]
 }
 
 /// To what, without secrets and without what changes from one alert to the next.
