@@ -13,6 +13,7 @@ mod feedback;
 mod json;
 mod lint_rules;
 mod live;
+mod oci;
 mod recording;
 mod replay;
 mod secrets;

@@ -140,11 +140,19 @@ pub(crate) struct Export {
     /// Replace a file that exists
     #[arg(long, requires = "output")]
     pub(crate) force: bool,
+
+    /// Write an OCI image layout into this new directory: an asset, as falcoctl and registries know them
+    #[arg(long, value_name = "DIR", conflicts_with = "output")]
+    pub(crate) oci: Option<PathBuf>,
+
+    /// The asset's version
+    #[arg(long, value_name = "TAG", default_value = "latest", requires = "oci")]
+    pub(crate) tag: String,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Diff {
-    /// An exported file, or the directory of a database
+    /// An exported file or OCI layout, or the directory of a database
     #[arg(value_name = "A")]
     pub(crate) before: PathBuf,
 
@@ -163,7 +171,7 @@ pub(crate) struct Diff {
 
 #[derive(Debug, Args)]
 pub(crate) struct Import {
-    /// An exported file: plain, gzip or Parquet
+    /// An exported file, plain, gzip or Parquet; or the directory of an OCI layout
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 
@@ -178,7 +186,7 @@ pub(crate) struct Import {
     #[arg(long)]
     pub(crate) shift: bool,
 
-    /// Refuse the file unless this is its SHA-256
+    /// Refuse the file unless this is its SHA-256; of an OCI layout that of its manifest, its digest
     #[arg(long, value_name = "HEX")]
     pub(crate) sha256: Option<String>,
 

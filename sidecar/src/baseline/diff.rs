@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::arguments::Diff;
 use super::output::{Output, command};
-use super::{database, file};
+use super::{database, file, oci};
 use crate::failure::Failure;
 use crate::place::options;
 use crate::words::{count, thousands};
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
 
 fn read(path: &Path, org: &str) -> Result<Baselines, Failure> {
     let mut baselines = Baselines::new();
-    if path.is_dir() {
+    if path.is_dir() && !oci::is_layout(path) {
         let mut store = LanceStore::open_to_read(options(path, org))?;
         database::each(&mut store, |portion| {
             baselines.insert(portion.workload, portion.rows);

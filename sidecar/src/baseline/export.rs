@@ -1,16 +1,17 @@
 //! Baselines as one file that a person can read.
 
 use std::io::{self, BufWriter, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anomaly_archive::Columns;
 use anomaly_exchange::{Portion, Writer};
 
 use super::arguments::Export;
-use super::database;
 use super::file::{EMBEDDER, NewFile};
 use super::output::Patient;
 use super::show::unknown;
+use super::{database, oci};
 use crate::failure::{Failure, say};
 use crate::words::count;
 
@@ -22,6 +23,12 @@ struct Counted {
 }
 
 pub(super) fn run(arguments: &Export) -> Result<ExitCode, Failure> {
+    if let Some(directory) = &arguments.oci {
+        let (export, counted) = write(arguments, Vec::new())?;
+        let digest = oci::write(directory, &arguments.tag, &export)?;
+        tell(&counted, directory, &digest);
+        return Ok(ExitCode::SUCCESS);
+    }
     let Some(path) = &arguments.output else {
         write(arguments, BufWriter::new(Patient::new()))?;
         return Ok(ExitCode::SUCCESS);
@@ -34,14 +41,18 @@ pub(super) fn run(arguments: &Export) -> Result<ExitCode, Failure> {
         write(arguments, file)?
     };
     let digest = file.finish()?;
+    tell(&counted, path, &format!("sha256 {digest}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(counted: &Counted, path: &Path, digest: &str) {
     let Counted { workloads, rows } = counted;
     say(&format!(
-        "{} with {} written to {}; sha256 {digest}",
-        count(workloads, "workload"),
-        count(rows, "row"),
+        "{} with {} written to {}; {digest}",
+        count(*workloads, "workload"),
+        count(*rows, "row"),
         path.display()
     ));
-    Ok(ExitCode::SUCCESS)
 }
 
 fn failed(error: io::Error) -> Failure {

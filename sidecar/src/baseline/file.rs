@@ -14,14 +14,20 @@ use flate2::bufread::MultiGzDecoder;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use super::oci;
 use crate::failure::Failure;
 
 /// The features that rows are computed in.
 pub(super) static EMBEDDER: std::sync::LazyLock<Hashed> = std::sync::LazyLock::new(Hashed::default);
 
-/// Opens an exported file: plain, gzip or Parquet, as its first bytes say.
+/// Opens an exported file: plain, gzip or Parquet, as its first bytes say; or the directory of an OCI layout.
 pub(super) fn open(path: &Path) -> Result<Reader<'static, Box<dyn BufRead>>, Failure> {
     let failed = |error: &dyn std::fmt::Display| not_read(path, error);
+    if oci::is_layout(path) {
+        let input: Box<dyn BufRead> =
+            Box::new(BufReader::new(oci::open(path).map_err(|error| failed(&error))?));
+        return Reader::new(input, &*EMBEDDER, Scrubber::default()).map_err(|error| failed(&error));
+    }
     let mut file = BufReader::new(File::open(path).map_err(|error| failed(&error))?);
     let begins = file.fill_buf().map_err(|error| failed(&error))?;
     let input: Box<dyn BufRead> = if begins.starts_with(&[0x1f, 0x8b]) {
@@ -49,6 +55,11 @@ pub(super) fn digest(path: &Path) -> io::Result<String> {
             read => digest.update(&buffer[..read]),
         }
     }
+}
+
+/// The SHA-256 of some bytes, in hexadecimal.
+pub(super) fn digest_of(bytes: &[u8]) -> String {
+    hexadecimal(Sha256::new().chain_update(bytes))
 }
 
 fn hexadecimal(digest: Sha256) -> String {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::arguments::Import;
 use super::output::{Output, Steps, command};
-use super::{database, file};
+use super::{database, file, oci};
 use crate::failure::{Failure, say};
 use crate::words::{count, list, thousands};
 
@@ -89,8 +89,12 @@ fn is_absent(path: &Path) -> bool {
 
 fn check_digest(path: &Path, expected: Option<&str>) -> Result<(), Failure> {
     let Some(expected) = expected else { return Ok(()) };
-    let found = file::digest(path).map_err(|error| file::not_read(path, &error))?;
-    if found.eq_ignore_ascii_case(expected.trim()) {
+    let found = if oci::is_layout(path) {
+        oci::name(path).map_err(|error| file::not_read(path, &error))?
+    } else {
+        file::digest(path).map_err(|error| file::not_read(path, &error))?
+    };
+    if found.eq_ignore_ascii_case(expected.trim().trim_start_matches("sha256:")) {
         Ok(())
     } else {
         Err(Failure::new(format!(

@@ -12,6 +12,7 @@ mod export;
 mod file;
 mod import;
 mod list;
+mod oci;
 mod output;
 mod prune;
 mod shared;

@@ -14,7 +14,7 @@ pub(crate) struct When(pub(crate) Timestamp);
 impl std::str::FromStr for When {
     type Err = &'static str;
 
-    /// Days begin where this machine is; what is a time ago counts from now.
+    /// Days begin at this machine's midnight, and times without a zone are its own; what is a time ago counts from now.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Ok(moment) = text.parse::<jiff::Timestamp>() {
             return Ok(Self(moment.as_microsecond()));
@@ -24,9 +24,10 @@ impl std::str::FromStr for When {
                 SystemTime::now().checked_sub(ago).and_then(|then| then.duration_since(UNIX_EPOCH).ok());
             return Ok(Self(then.map_or(0, |then| i64::try_from(then.as_micros()).unwrap_or(i64::MAX))));
         }
-        let day = text.parse::<jiff::civil::Date>().ok();
-        let day = day.and_then(|day| day.to_zoned(TimeZone::system()).ok());
-        day.map(|day| Self(day.timestamp().as_microsecond()))
+        let local = text.parse::<jiff::civil::DateTime>().ok();
+        let local = local.and_then(|local| local.to_zoned(TimeZone::system()).ok());
+        local
+            .map(|local| Self(local.timestamp().as_microsecond()))
             .ok_or("write a day (2026-11-01), a moment (2026-11-01T14:00:00Z) or how long ago (30d)")
     }
 }
@@ -39,11 +40,16 @@ mod tests {
     fn days_moments_and_times_ago_are_understood() {
         let when = |text: &str| text.parse::<When>().map(|when| when.0);
         assert_eq!(when("2026-11-01T14:00:00.5Z"), Ok(1_793_541_600_500_000));
-        let (day, hours) = (when("2026-11-01").expect("a day"), 15 * 3_600_000_000);
-        assert!((day - 1_793_491_200_000_000).abs() <= hours, "the same day everywhere");
+        let (day, hours) = (when("2026-12-01").expect("a day"), 15 * 3_600_000_000);
+        assert!((day - 1_796_083_200_000_000).abs() <= hours, "the same day everywhere");
+        assert_eq!(
+            when("2026-12-01T14:00"),
+            Ok(day + 14 * 3_600_000_000),
+            "on a day without a change of clocks"
+        );
         let (long_ago, now) = (when("30d").expect("ago"), when("0s").expect("now"));
         assert!((now - long_ago - 30 * 86_400_000_000).abs() < 60_000_000);
-        for text in ["", "yesterday", "2026-13-01", "30", "2026-11-01T14:00"] {
+        for text in ["", "yesterday", "2026-13-01", "30", "14:00"] {
             assert!(when(text).is_err(), "{text}");
         }
     }
