@@ -15,3 +15,4 @@ pub mod scap;
 pub mod sidekick;
 pub mod story;
 pub mod sysdig;
+pub mod week;

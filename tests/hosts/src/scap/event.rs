@@ -15,10 +15,13 @@ const HEADER: usize = 8 + 8 + 4 + 2 + 4;
 pub(super) enum EventType {
     Socket = 19,
     Connect = 23,
+    Ptrace = 169,
+    Symlinkat = 181,
     ProcessExit = 186,
     Clone = 223,
     Execve = 293,
     Openat = 307,
+    Chmod = 315,
     Execveat = 331,
     Dup2 = 363,
     Injected = 402,

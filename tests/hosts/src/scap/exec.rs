@@ -20,6 +20,8 @@ pub struct Exec {
     pub args: Vec<String>,
     /// The user it runs as from now on, where that changes.
     pub uid: Option<u32>,
+    /// The controlling terminal's device number from now on, where that changes.
+    pub tty: Option<u32>,
     /// Flags of the executable.
     pub flags: u32,
     /// Whether it was execveat.
@@ -43,6 +45,7 @@ impl Exec {
             path,
             args,
             uid: None,
+            tty: None,
             flags: 0,
             by_descriptor: false,
             result: 0,
@@ -84,6 +87,12 @@ impl Exec {
     /// The same execution of another user.
     pub fn owned_by(mut self, uid: u32) -> Self {
         self.uid = Some(uid);
+        self
+    }
+
+    /// The same execution on a terminal.
+    pub fn on_terminal(mut self, tty: u32) -> Self {
+        self.tty = Some(tty);
         self
     }
 

@@ -31,6 +31,18 @@ const STEP: Duration = Duration::from_millis(1);
 /// The machine booted an hour before.
 const BOOT: u64 = START - 3_600 * 1_000_000_000;
 
+/// Flags of an open: for reading,
+pub const READ: u32 = 1;
+/// for writing,
+pub const WRITE: u32 = 1 << 1;
+/// making the file where it is missing,
+pub const CREATE: u32 = 1 << 2;
+/// and emptying it.
+pub const TRUNCATE: u32 = 1 << 8;
+
+/// A path is relative to the working directory.
+const AT_FDCWD: i64 = -100;
+
 /// `evt.num` of an event.
 pub type Number = u64;
 
@@ -131,6 +143,7 @@ impl Capture {
                 path: exec.path.clone(),
                 args: exec.args.clone(),
                 uid: exec.uid.unwrap_or(before.uid),
+                tty: exec.tty.unwrap_or(before.tty),
                 ..before
             }
         };
@@ -245,12 +258,66 @@ impl Capture {
     /// # Errors
     /// See [`Self::fork`].
     pub fn open(&mut self, tid: u32, path: &str) -> io::Result<Number> {
-        const AT_FDCWD: i64 = -100;
-        const READ_ONLY: u32 = 1;
+        self.open_to(tid, path, READ)
+    }
+
+    /// A thread opens a file with these flags: [`READ`], [`WRITE`], [`CREATE`], [`TRUNCATE`].
+    ///
+    /// # Errors
+    /// See [`Self::fork`].
+    pub fn open_to(&mut self, tid: u32, path: &str, flags: u32) -> io::Result<Number> {
         self.task(tid);
         let mut parameters = Parameters::default();
-        parameters.i64(9).i64(AT_FDCWD).string(path).u32(READ_ONLY).u32(0).u32(1).u64(77);
+        parameters.i64(9).i64(AT_FDCWD).string(path).u32(flags).u32(0o644).u32(1).u64(77);
         self.write(EventType::Openat, tid, &parameters)
+    }
+
+    /// A thread attaches to another process, or says with `None` that its parent may attach to it.
+    ///
+    /// # Errors
+    /// See [`Self::fork`].
+    pub fn ptrace(&mut self, tid: u32, target: Option<u32>) -> io::Result<Number> {
+        const TRACEME: u16 = 1;
+        const ATTACH: u16 = 11;
+        self.task(tid);
+        let mut parameters = Parameters::default();
+        parameters.i64(0).bytes(&[0, 0, 0, 0, 0, 0, 0, 0, 0]).bytes(&[0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let request = if target.is_some() { ATTACH } else { TRACEME };
+        parameters.bytes(&request.to_le_bytes()).i64(i64::from(target.unwrap_or(0)));
+        self.write(EventType::Ptrace, tid, &parameters)
+    }
+
+    /// A thread makes a symbolic link.
+    ///
+    /// # Errors
+    /// See [`Self::fork`].
+    pub fn symlink(&mut self, tid: u32, target: &str, link: &str) -> io::Result<Number> {
+        self.task(tid);
+        let mut parameters = Parameters::default();
+        parameters.i64(0).string(target).i64(AT_FDCWD).string(link);
+        self.write(EventType::Symlinkat, tid, &parameters)
+    }
+
+    /// A thread changes a file's mode.
+    ///
+    /// # Errors
+    /// See [`Self::fork`].
+    pub fn chmod(&mut self, tid: u32, path: &str, mode: u32) -> io::Result<Number> {
+        self.task(tid);
+        let mut parameters = Parameters::default();
+        parameters.i64(0).string(path).u32(mode);
+        self.write(EventType::Chmod, tid, &parameters)
+    }
+
+    /// A thread makes a socket of this family and type.
+    ///
+    /// # Errors
+    /// See [`Self::fork`].
+    pub fn socket(&mut self, tid: u32, fd: u32, family: u32, sort: u32) -> io::Result<Number> {
+        self.task(tid);
+        let mut parameters = Parameters::default();
+        parameters.i64(i64::from(fd)).u32(family).u32(sort).u32(0);
+        self.write(EventType::Socket, tid, &parameters)
     }
 
     /// An event that a plugin injected, as a live capture records it.

@@ -1,0 +1,61 @@
+//! Gates quieten what workloads always do and hide no attack: a week of three workloads through libsinsp's own filter
+//! engine.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anomaly_hosts::library;
+use anomaly_hosts::scap::Capture;
+use anomaly_hosts::sysdig::Sysdig;
+use anomaly_hosts::week::{self, DAYS, RULES};
+use serde_json::json;
+
+/// What is appended to a rule.
+const GATE: &str = "and not anomaly.event_score < 0.85";
+
+/// How many of a hundred routine alerts have to be gone once the first day is over.
+const GONE_PERCENT: f64 = 97.0;
+
+#[test]
+fn a_week_of_routine_falls_silent_and_every_attack_alerts() {
+    let (Some(sysdig), Some(library)) = (Sysdig::or_skip(), library::or_skip()) else { return };
+    let folder = tempfile::tempdir().expect("a directory");
+    let capture = folder.path().join("week.scap");
+    let mut writer = Capture::create(&capture, &week::machine()).expect("a capture");
+    let week = week::write(&mut writer).expect("a week");
+    writer.finish().expect("a capture");
+    assert!(week.attacks.len() >= 20);
+
+    let alerts = |condition: &str, data: &Path| -> BTreeSet<u64> {
+        let configuration = json!({ "path": data, "feed": "falco" }).to_string();
+        let replay = sysdig.replay(&capture).plugin(&library, &configuration).filter(condition);
+        replay.fields(&["evt.num"]).expect("a replay").numbers().into_iter().collect()
+    };
+    let any = |gate: &str| {
+        let rules = RULES.map(|(_, condition)| format!("(({condition}) {gate})"));
+        rules.join(" or ")
+    };
+    let ungated = alerts(&any(""), &folder.path().join("ungated"));
+    let gated = alerts(&any(GATE), &folder.path().join("gated"));
+    assert!(gated.is_subset(&ungated));
+
+    let attacks: BTreeSet<u64> = week.attacks.iter().map(|attack| attack.number).collect();
+    let hidden: Vec<_> = week.attacks.iter().filter(|attack| !gated.contains(&attack.number)).collect();
+    let unseen: Vec<_> = week.attacks.iter().filter(|attack| !ungated.contains(&attack.number)).collect();
+    assert!(unseen.is_empty(), "no rule asks about {unseen:?}");
+    let routine = |alerts: &BTreeSet<u64>| {
+        alerts.iter().filter(|number| **number >= week.second_day && !attacks.contains(number)).count()
+    };
+    let (before, after) = (routine(&ungated), routine(&gated));
+    let gone = 100.0 * (1.0 - after as f64 / before as f64);
+    println!(
+        "proof: {DAYS} days, {} alerts; after the first day {before} of routine, {after} with gates ({gone:.2} % gone); \
+         {} of {} attacks alert",
+        ungated.len(),
+        week.attacks.len() - hidden.len(),
+        week.attacks.len(),
+    );
+    assert!(hidden.is_empty(), "{hidden:?}");
+    assert!(before > 40_000, "{before}: too few to tell");
+    assert!(gone >= GONE_PERCENT, "{gone:.2} %");
+}
