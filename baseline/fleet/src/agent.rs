@@ -74,6 +74,8 @@ struct Common {
     index: Mutex<Index>,
     /// Workloads of which others know something that the engine was not told.
     changed: Mutex<HashSet<String>>,
+    /// Whether something of the local copy is to be fetched again.
+    damaged: AtomicBool,
     status: Mutex<Status>,
     stopping: AtomicBool,
     stopped: Notify,
@@ -124,6 +126,8 @@ impl Fleet {
             counters,
             index: Mutex::new(index),
             changed: Mutex::default(),
+            // A power cut may have taken what was written last.
+            damaged: AtomicBool::new(true),
             status: Mutex::new(status),
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),

@@ -52,6 +52,22 @@ impl Index {
             .filter_map(move |(name, machine)| Some((name.as_str(), machine.workloads.get(workload)?)))
     }
 
+    /// Takes out what is not there, so that it is fetched again.
+    pub(crate) fn fetch_again(&mut self, is_there: impl Fn(&str) -> bool) {
+        for machine in self.machines.values_mut() {
+            let before = machine.workloads.len();
+            machine.workloads.retain(|_, entry| is_there(&entry.object));
+            if machine.workloads.len() < before {
+                machine.sequence = 0;
+            }
+        }
+    }
+
+    /// How many objects there are.
+    pub(crate) fn objects(&self) -> usize {
+        self.machines.values().map(|machine| machine.workloads.len()).sum()
+    }
+
     /// Bytes of all objects.
     pub(crate) fn bytes(&self) -> u64 {
         self.machines.values().flat_map(|machine| machine.workloads.values()).map(|entry| entry.bytes).sum()

@@ -26,6 +26,9 @@ const MAX_HEADS: usize = MAX_MACHINES * 6;
 const MAX_OF_ONE: u64 = 256 << 20;
 const MAX_OF_ALL: u64 = 1 << 30;
 
+/// The most objects of all machines.
+const MAX_OBJECTS: usize = 200_000;
+
 /// Objects that are asked for at a time.
 const AT_ONCE: usize = 8;
 
@@ -165,9 +168,13 @@ impl Fetcher {
         let of_others = index.bytes() - index.machines.get(name).map_or(0, of_machine);
         let mut entries = workloads;
         entries.sort_by_key(|entry| (!here.contains(entry.workload.as_str()), entry.workload.clone()));
+        let known = index.machines.get(name).map_or(0, |machine| machine.workloads.len());
+        let mut room = MAX_OBJECTS.saturating_sub(index.objects() - known);
         let mut sum = 0;
         entries.retain(|entry| {
-            let fits = sum + entry.bytes <= MAX_OF_ONE && of_others + sum + entry.bytes <= MAX_OF_ALL;
+            let fits =
+                room > 0 && sum + entry.bytes <= MAX_OF_ONE && of_others + sum + entry.bytes <= MAX_OF_ALL;
+            room -= usize::from(fits);
             sum += if fits { entry.bytes } else { 0 };
             self.counters.over_bounds.add(u64::from(!fits));
             fits

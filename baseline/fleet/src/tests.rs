@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anomaly_baseline::RowState;
-use anomaly_vectorizer::Kind;
+use anomaly_vectorizer::{Hashed, Kind};
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 use proptest::prelude::*;
@@ -25,7 +25,7 @@ use crate::local::Local;
 use crate::merge::{Terms, fold};
 use crate::object;
 use crate::publish::Publisher;
-use crate::testing::Fake;
+use crate::testing::{Fake, portion, row};
 use crate::{Fleet, forget, status};
 
 const TERMS: Terms = Terms { today: 1_000, retention_days: 7, agree: 1 };
@@ -106,10 +106,10 @@ impl Machine {
         let bucket = self.bucket();
         let Run { publisher, fetcher, index, cache, .. } = &mut self.run;
         let Identity { identity, machine } = &publisher.identity;
+        cache.sweep(index);
         let here: HashSet<Arc<str>> = self.local.workloads().into_iter().map(|(name, _)| name).collect();
         let brought = fetcher.round(&bucket, Own { machine, identity }, &here, index).await?;
         cache.write("index.json", index)?;
-        cache.sweep(index);
         Ok(brought)
     }
 
@@ -447,6 +447,68 @@ fn organisations_do_not_share() {
         assert_eq!(bucket("a").list("heads", 10).await.expect("memory").len(), 1);
         assert_eq!(bucket("b").list("heads", 10).await.expect("memory").len(), 0);
     });
+}
+
+#[test]
+fn what_the_local_copy_lost_is_fetched_again() {
+    run(async {
+        let shared = Arc::new(Shared::default());
+        let (mut a, mut b) = (Machine::new(&shared, None), Machine::new(&shared, None));
+        a.local.see("web", "a");
+        a.local.see("db", "a");
+        a.publish().await.expect("a head");
+        b.round().await;
+        let entry = b.run.index.entries("web").next().expect("it is there").1.clone();
+        b.run.cache.discard(&entry.object);
+        b.fetch().await.expect("nothing is new");
+        assert!(!b.run.cache.has(&entry.object));
+        let cache = b.run.cache.clone();
+        b.run.index.fetch_again(|object| cache.has(object));
+        b.fetch().await.expect("it is there");
+        b.merge();
+        assert_eq!((b.run.counters.values().received, b.local.view("web").len()), (3, 1));
+    });
+}
+
+/// What it costs to take in what a fleet knows, and that nothing of it grows faster than the rows that are read.
+#[test]
+fn the_cost_of_many_machines() {
+    const MACHINES: usize = 100;
+    const ROWS: usize = 500;
+    let names: Vec<String> = (0..ROWS)
+        .map(|number| format!("{}{}", ["ba", "ce", "di", "fo", "gu"][number % 5], letters(number / 5)))
+        .collect();
+    let portion = portion("web", names.iter().map(|name| row(name)).collect());
+    let embedder = Hashed::default();
+    let begun = Instant::now();
+    let object = object::encode(&portion, &embedder).expect("memory");
+    let encoded = begun.elapsed();
+    let begun = Instant::now();
+    let one = object::decode(&object.bytes, &object.digest, "web", &embedder).expect("it is whole");
+    let decoded = begun.elapsed();
+    assert_eq!(one.rows.len(), ROWS);
+    let begun = Instant::now();
+    let portions = (0..MACHINES)
+        .map(|_| object::decode(&object.bytes, &object.digest, "web", &embedder).expect("it is whole"));
+    let elsewhere = fold(portions, TERMS);
+    let all = begun.elapsed();
+    assert_eq!((elsewhere.rows.len(), elsewhere.rows[0].count), (ROWS, MACHINES as u64));
+    println!(
+        "{ROWS} rows: {} bytes, written in {encoded:.1?}, read in {decoded:.1?}; of {MACHINES} machines, put together in \
+         {all:.1?}",
+        object.bytes.len()
+    );
+}
+
+fn letters(mut number: usize) -> String {
+    let mut word = String::new();
+    loop {
+        word.push(char::from(b'a' + (number % 26) as u8));
+        number /= 26;
+        if number == 0 {
+            return word;
+        }
+    }
 }
 
 /// With its threads: shares in a folder, tells how it goes, and ends at once.

@@ -11,6 +11,7 @@ mod kernel;
 mod lifecycle;
 mod metrics;
 mod seeding;
+mod shared;
 mod store;
 mod threads;
 mod workloads;

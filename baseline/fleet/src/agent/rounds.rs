@@ -119,6 +119,11 @@ impl Rounds<'_> {
         let common = self.common;
         let here = common.local.workloads().into_iter().map(|(workload, _)| workload).collect();
         let mut index = common.index.lock().clone();
+        // What the round before this one let go: whoever was reading it then has read it.
+        common.cache.sweep(&index);
+        if common.damaged.swap(false, Relaxed) {
+            index.fetch_again(|object| common.cache.has(object));
+        }
         let identity = &self.publisher.identity;
         let own = Own { machine: &identity.machine, identity: &identity.identity };
         let round = self.fetcher.round(bucket, own, &here, &mut index).await;
@@ -128,7 +133,6 @@ impl Rounds<'_> {
             common.cache.write(INDEX, &index)?;
             common.index.lock().clone_from(&index);
             common.changed.lock().extend(changed);
-            common.cache.sweep(&index);
         }
         if !own_is_there && self.publisher.has_published() {
             // A folder that is not mounted any more would be filled below its mount point.
