@@ -104,7 +104,7 @@ fn acts(falco: &mut Falco) -> (Duration, Vec<Duration>) {
         falco.process(pid, 60, &format!("serve-{}", word(number)));
     }
     let field = falco.position("anomaly.event_score");
-    let mut ask = |falco: &mut Falco, event: &[u8]| falco.extract(black_box(event), field);
+    let ask = |falco: &mut Falco, event: &[u8]| falco.extract(black_box(event), field);
     for number in (0..ROWS).chain(0..100) {
         ask(falco, &opened(number, number as u64));
     }

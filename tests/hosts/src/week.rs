@@ -173,7 +173,6 @@ fn every_night(capture: &mut Capture, day: u64) -> io::Result<()> {
 }
 
 /// The attacks, one every three hours from the second day on.
-#[expect(clippy::too_many_lines, reason = "a list")]
 fn attack(capture: &mut Capture, number: usize) -> io::Result<Option<Attack>> {
     let tar = |capture: &mut Capture, cron: u32, path: &str, flags: u32| {
         let (tar, _) =
