@@ -41,6 +41,19 @@ fn a_new_machine_begins_with_what_another_learned() {
     assert_eq!(web["learning"], false, "it is warm");
     assert!(web["active"].as_u64() < Some(200), "what others know is not stored as its own: {web}");
 
+    // What another process asks about the database knows the others too.
+    let mut status = Command::new(crate::support::PROGRAM);
+    let status = run(status.args(["status", "--json", "--data"]).arg(&new)).succeeded().json();
+    assert_eq!(
+        (&status[0]["shared"]["machine"], &status[0]["shared"]["machines"]),
+        (&"new".into(), &1.into())
+    );
+    assert!(status[0]["workloads"][0]["known_elsewhere"].as_u64() > Some(5), "{}", status[0]);
+    let mut status = Command::new(crate::support::PROGRAM);
+    let status = run(status.args(["status", "--data"]).arg(&new)).succeeded().out;
+    let status = status.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(status.contains("with 1 machine, all taken"), "{status}");
+
     let known = run(shared(&new).arg("--json")).succeeded().json();
     let [known] = &known[..] else { panic!("{known:?}") };
     assert_eq!((&known["machine"], &known["machines"][0]["machine"]), (&"new".into(), &"old".into()));

@@ -117,6 +117,9 @@ impl Fleet {
         let status = Status {
             place: place.as_ref().map_or_else(|| options.address.to_string(), |place| place.name.clone()),
             machine: publisher.identity.machine.clone(),
+            interval: options.interval.as_secs(),
+            agree: u16::try_from(options.agree).unwrap_or(u16::MAX),
+            retention_days: options.retention_days,
             ..Status::default()
         };
         let common = Arc::new(Common {

@@ -33,6 +33,7 @@ mod names;
 mod object;
 mod place;
 mod publish;
+mod recall;
 mod status;
 
 #[cfg(test)]
@@ -50,4 +51,5 @@ pub use local::Local;
 pub use merge::{Terms, fold};
 pub use names::is_machine as is_machine_name;
 pub use place::{Address, Place};
+pub use recall::recall;
 pub use status::{MachineStatus, Status, status};

@@ -20,6 +20,12 @@ pub struct Status {
     pub place: String,
     /// The name of this machine there.
     pub machine: String,
+    /// Seconds between rounds.
+    pub interval: u64,
+    /// On how many machines something has to be learned.
+    pub agree: u16,
+    /// How the engine forgets.
+    pub retention_days: u16,
     /// When the last round ended, successful or not.
     pub tried: Option<Timestamp>,
     /// When a round last brought everything.

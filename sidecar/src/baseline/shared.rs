@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Shared) -> Result<ExitCode, Failure> {
 }
 
 fn report(known: &Status) -> Report<'_> {
-    let Status { place, machine, tried, merged, failing, counters, machines } = known;
+    let Status { place, machine, tried, merged, failing, counters, machines, .. } = known;
     Report {
         place,
         machine,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anomaly_baseline::{Engine, Feedback, Method, Settings, Store, Timestamp};
+use anomaly_fleet::{Status as Shared, recall};
 use anomaly_lance::LanceStore;
 use anomaly_vectorizer::{Embedder, Hashed, Space};
 
@@ -25,6 +26,8 @@ pub(crate) struct View {
     pub(super) space: Space,
     /// Every decision that is remembered, the oldest first.
     pub(super) decisions: Vec<Feedback>,
+    /// How sharing goes, where a process shares; what other machines know is in the engine then.
+    pub(super) shared: Option<Shared>,
 }
 
 impl Place {
@@ -37,7 +40,16 @@ impl Place {
         for notice in engine.wait_loaded(LOADING)?.notices {
             say(&notice);
         }
-        Ok(View { engine, directory, writer, last_saved, space: Hashed::default().space(), decisions })
+        let shared = recall(&directory, &self.org, &engine.peering(), now());
+        Ok(View {
+            engine,
+            directory,
+            writer,
+            last_saved,
+            space: Hashed::default().space(),
+            decisions,
+            shared,
+        })
     }
 }
 

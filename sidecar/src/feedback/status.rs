@@ -4,6 +4,7 @@ use std::io;
 
 use anomaly_baseline::text::printable;
 use anomaly_baseline::{Engine, Progress, Score, Timestamp, WorkloadStatus, utc_day};
+use anomaly_fleet::Status as Shared;
 use anomaly_vectorizer::Kind;
 use serde::Serialize;
 
@@ -109,12 +110,27 @@ fn heading(view: &View, waiting: usize) -> String {
         waiting => format!("; {} to be taken up", count(waiting as u64, "decision")),
     };
     let space = &view.space;
+    let shared = view.shared.as_ref().map_or_else(String::new, shared);
     format!(
-        "{}: {writer}{saved}{waiting}; features {} {} (key {})",
+        "{}: {writer}{saved}{waiting}{shared}; features {} {} (key {})",
         printable(&view.directory.display().to_string(), 1_000),
         space.scheme,
         space.version,
         space.key_version,
+    )
+}
+
+/// How sharing with other machines goes.
+fn shared(shared: &Shared) -> String {
+    let taken = shared.merged.map_or_else(
+        || "nothing taken yet".to_owned(),
+        |merged| format!("all taken {} s ago", now().saturating_sub(merged).max(0) / 1_000_000),
+    );
+    let failing = shared.failing.as_ref().map_or_else(String::new, |failing| format!(" ({failing})"));
+    let place = printable(&shared.place, 500);
+    format!(
+        "; shared through {place} with {}, {taken}{failing}",
+        count(shared.machines.len() as u64, "machine")
     )
 }
 
@@ -131,11 +147,24 @@ struct Report<'a> {
     key_version: u32,
     /// Decisions that nobody has taken up yet.
     waiting: usize,
+    /// Where a process shares with other machines.
+    shared: Option<Sharing<'a>>,
     workloads: Vec<Line<'a>>,
 }
 
+#[derive(Serialize)]
+struct Sharing<'a> {
+    place: &'a str,
+    machine: &'a str,
+    /// How many other machines there are.
+    machines: usize,
+    /// When everything was taken.
+    merged: Option<f64>,
+    failing: Option<&'a str>,
+}
+
 impl<'a> Report<'a> {
-    fn of(view: &View, waiting: usize, workloads: Vec<Line<'a>>) -> Self {
+    fn of(view: &'a View, waiting: usize, workloads: Vec<Line<'a>>) -> Self {
         Self {
             database: view.directory.display().to_string(),
             written: view.writer.is_some(),
@@ -145,6 +174,13 @@ impl<'a> Report<'a> {
             feature_version: view.space.version,
             key_version: view.space.key_version,
             waiting,
+            shared: view.shared.as_ref().map(|shared| Sharing {
+                place: &shared.place,
+                machine: &shared.machine,
+                machines: shared.machines.len(),
+                merged: shared.merged.map(seconds),
+                failing: shared.failing.as_deref(),
+            }),
             workloads,
         }
     }
@@ -157,6 +193,8 @@ struct Line<'a> {
     learning: Option<Learning>,
     executions: u64,
     known: usize,
+    /// Of those, what other machines alone know.
+    known_elsewhere: usize,
     learned_today: usize,
     learned_this_week: usize,
     held: usize,
@@ -191,6 +229,7 @@ impl<'a> Line<'a> {
             learning: status.learning.map(Learning::of),
             executions: status.executions,
             known: status.rows,
+            known_elsewhere: status.elsewhere,
             learned_today: since(1),
             learned_this_week: since(WEEK),
             held: status.held,
