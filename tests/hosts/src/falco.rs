@@ -8,6 +8,12 @@ use std::{env, fs, io};
 
 use serde_json::{Value, json};
 
+/// Where Falco's packages put the rules that it comes with.
+pub const STOCK_RULES: &str = "/etc/falco/falco_rules.yaml";
+
+/// And the plugin that those need.
+const CONTAINERS: &str = "/usr/share/falco/plugins/libcontainer.so";
+
 /// A Falco.
 #[derive(Debug, Clone)]
 pub struct Falco {
@@ -23,8 +29,8 @@ pub struct Setting<'a> {
     pub library: &'a Path,
     /// Its configuration.
     pub init_config: &'a Value,
-    /// The rules.
-    pub rules: &'a Path,
+    /// The rules, in the order in which they are read.
+    pub rules: &'a [PathBuf],
     /// A directory for the configuration that is written.
     pub folder: &'a Path,
 }
@@ -45,11 +51,18 @@ impl Falco {
     pub fn replay(&self, setting: Setting<'_>) -> io::Result<(Vec<String>, String)> {
         let Setting { capture, library, init_config, rules, folder } = setting;
         // What is JSON is YAML too.
+        let mut plugins =
+            vec![json!({ "name": "anomaly", "library_path": library, "init_config": init_config })];
+        let mut load = vec!["anomaly"];
+        if Path::new(CONTAINERS).is_file() {
+            plugins.insert(0, json!({ "name": "container", "library_path": CONTAINERS }));
+            load.insert(0, "container");
+        }
         let configuration = json!({
             "engine": { "kind": "replay", "replay": { "capture_file": capture } },
-            "plugins": [{ "name": "anomaly", "library_path": library, "init_config": init_config }],
-            "load_plugins": ["anomaly"],
-            "rules_files": [rules],
+            "plugins": plugins,
+            "load_plugins": load,
+            "rules_files": rules,
             "rule_matching": "first",
             "json_output": true,
             "append_output": [{ "suggested_output": true }],

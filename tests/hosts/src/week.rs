@@ -64,6 +64,8 @@ pub struct Attack {
     pub what: &'static str,
     /// `evt.num` of it.
     pub number: Number,
+    /// When it happened, in nanoseconds since the Unix epoch.
+    pub time: u64,
 }
 
 /// What was written.
@@ -226,7 +228,7 @@ fn attack(capture: &mut Capture, number: usize) -> io::Result<Option<Attack>> {
         }
         _ => return Ok(None),
     };
-    Ok(Some(Attack { what, number }))
+    Ok(Some(Attack { what, number, time: capture.time() }))
 }
 
 fn connect(capture: &mut Capture, tid: u32, to: &str) -> io::Result<Number> {

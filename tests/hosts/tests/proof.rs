@@ -2,11 +2,12 @@
 //! engine.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anomaly_hosts::falco::{Falco, STOCK_RULES, Setting};
 use anomaly_hosts::library;
 use anomaly_hosts::scap::Capture;
-use anomaly_hosts::sysdig::Sysdig;
+use anomaly_hosts::sysdig::{Sysdig, repository};
 use anomaly_hosts::week::{self, DAYS, RULES};
 use serde_json::json;
 
@@ -58,4 +59,57 @@ fn a_week_of_routine_falls_silent_and_every_attack_alerts() {
     assert!(hidden.is_empty(), "{hidden:?}");
     assert!(before > 40_000, "{before}: too few to tell");
     assert!(gone >= GONE_PERCENT, "{gone:.2} %");
+}
+
+/// The same week before Falco's own rules, gated and not.
+#[test]
+fn falcos_stock_rules_fall_silent_too() {
+    let Some(library) = library::or_skip() else { return };
+    let stock = PathBuf::from(STOCK_RULES);
+    let Some(falco) = Falco::installed().filter(|_| stock.is_file()) else {
+        println!(
+            "skipped: no falco on PATH with its rules in {STOCK_RULES}: rules of our own wording were tried"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a directory");
+    let capture = folder.path().join("week.scap");
+    let mut writer = Capture::create(&capture, &week::machine()).expect("a capture");
+    let week = week::write(&mut writer).expect("a week");
+    writer.finish().expect("a capture");
+
+    let gates = ["executions", "files", "network", "processes", "critical"];
+    let gates = gates.map(|name| repository().join(format!("falco-rules/gates/{name}.yaml")));
+    let alerts = |name: &str, rules: &[PathBuf]| {
+        let folder = folder.path().join(name);
+        std::fs::create_dir(&folder).expect("a directory");
+        let init_config = json!({ "path": folder.join("data"), "feed": "falco" });
+        let setting = Setting {
+            capture: &capture,
+            library: &library,
+            init_config: &init_config,
+            rules,
+            folder: &folder,
+        };
+        let (alerts, log) = falco.replay(setting).expect("a replay");
+        let alerts = alerts.iter().filter_map(|alert| serde_json::from_str::<serde_json::Value>(alert).ok());
+        let alerts: Vec<_> = alerts.collect();
+        assert!(!alerts.is_empty(), "{log}");
+        alerts
+    };
+    let ungated = alerts("ungated", std::slice::from_ref(&stock));
+    let gated = alerts("gated", &[&[stock][..], &gates].concat());
+    println!(
+        "proof: stock rules of the installed falco: {} alerts, {} with gates",
+        ungated.len(),
+        gated.len()
+    );
+    assert!(gated.len() < ungated.len());
+    // Whatever it asks about, an attack that alerted before alerts still.
+    let told = |alerts: &[serde_json::Value], attack: &week::Attack| {
+        alerts.iter().any(|alert| alert["output_fields"]["evt.time"].as_u64() == Some(attack.time))
+    };
+    for attack in week.attacks.iter().filter(|attack| told(&ungated, attack)) {
+        assert!(told(&gated, attack), "{}", attack.what);
+    }
 }

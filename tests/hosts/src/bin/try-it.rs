@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 capture: &capture,
                 library,
                 init_config: &init_config,
-                rules,
+                rules: std::slice::from_ref(rules),
                 folder: folder.path(),
             };
             let lines = falco.replay(setting)?.0;

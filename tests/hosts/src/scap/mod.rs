@@ -82,6 +82,11 @@ impl Capture {
         self.time += u64::try_from(time.as_nanos()).expect("centuries fit");
     }
 
+    /// When the last event happened, in nanoseconds since the Unix epoch.
+    pub fn time(&self) -> u64 {
+        self.time
+    }
+
     /// The number of the last event.
     pub fn events(&self) -> Number {
         self.events

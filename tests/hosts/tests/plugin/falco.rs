@@ -27,7 +27,7 @@ fn falco_reports_what_sysdig_does() {
             capture: &scenario.capture(),
             library: scenario.library(),
             init_config: &scenario.configuration(),
-            rules: &repository().join("falco-rules/anomaly_rules.yaml"),
+            rules: &[repository().join("falco-rules/anomaly_rules.yaml")],
             folder: scenario.folder(),
         })
         .expect("a replay");
