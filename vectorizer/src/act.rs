@@ -45,7 +45,8 @@ pub enum Kind {
     Dup = 4,
     /// Tracing: the object is the other program's name.
     Ptrace = 5,
-    /// Linking, renaming and removing: the object is the path that is there, or is not there any more, afterwards.
+    /// Linking, renaming, removing and making directories: the object is what a link leads to, the new name, or what is
+    /// removed or made.
     Link = 6,
     /// Changing a file's mode: the object is its path.
     Chmod = 7,

@@ -90,8 +90,8 @@ fn told(fields: &Fields) -> Option<Told<'_>> {
         "rename" | "renameat" | "renameat2" => {
             (Kind::Link, path(fields, &["evt.arg.newpath"])?, one(&["rename"]))
         }
-        "symlink" | "symlinkat" => (Kind::Link, path(fields, &["evt.arg.linkpath"])?, one(&["symlink"])),
-        "link" | "linkat" => (Kind::Link, path(fields, &["evt.arg.newpath"])?, one(&["link"])),
+        "symlink" | "symlinkat" => (Kind::Link, path(fields, &["evt.arg.target"])?, one(&["symlink"])),
+        "link" | "linkat" => (Kind::Link, path(fields, &["evt.arg.oldpath"])?, one(&["link"])),
         "setuid" => (Kind::Setuid, fields.id("evt.arg.uid")?.to_string(), one(&[])),
         _ => return None,
     })
