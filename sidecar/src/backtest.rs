@@ -14,6 +14,7 @@ use std::sync::Arc;
 use anomaly_backtest::{Backtest, How, Options, Outcome, Report, Step, is_event, page};
 use anomaly_baseline::text::printable;
 use anomaly_capture::recording::Recorded;
+use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Article, Embedder, Hashed};
 use clap::ValueEnum;
 
@@ -40,8 +41,8 @@ const MAX_NAME: usize = 300;
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // All are opened before anything is read: a slip in a name costs no time.
-    let mut baseline = Replay::open(&arguments.baseline, None)?;
-    let mut events = Replay::open(&arguments.events, None)?;
+    let mut baseline = Replay::open(&arguments.baseline, None, Scrubber::default())?;
+    let mut events = Replay::open(&arguments.events, None, Scrubber::default())?;
     if let Some(directory) = &arguments.report {
         report::prepare(directory)?;
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anomaly_baseline::Settings;
 use anomaly_capture::FeedChoice;
 use anomaly_capture::workload::Template;
+use anomaly_vectorizer::scrub::Scrubber;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
@@ -154,6 +155,11 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "NAME", help_heading = "Baseline")]
     pub(crate) workload: Option<Template>,
 
+    /// Take out the values of flags, variables, fields and headers of this name, beside the many that are known for
+    /// secrets; may be repeated
+    #[arg(long, value_name = "NAME", value_parser = secret, help_heading = "Baseline")]
+    pub(crate) scrub: Vec<String>,
+
     /// A workload learns from at least this many executions
     #[arg(long, value_name = "N", default_value_t = Settings::default().learn_executions, help_heading = "Baseline")]
     pub(crate) learn_executions: u64,
@@ -223,7 +229,18 @@ fn name(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("a name cannot be empty") } else { Ok(text.to_owned()) }
 }
 
+/// A name of secrets.
+fn secret(text: &str) -> Result<String, &'static str> {
+    let is_name = Scrubber::is_name(text);
+    if is_name { Ok(text.to_owned()) } else { Err("a name has two to 64 letters, digits, -, _ and .") }
+}
+
 impl Watch {
+    /// What takes secrets out.
+    pub(crate) fn scrubber(&self) -> Scrubber {
+        Scrubber::default().with_names(&self.scrub)
+    }
+
     /// What the engine is to do.
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings {
@@ -278,6 +295,7 @@ mod tests {
             &["--shared", "s3://b", "--shared-agree", "0"],
             &["--shared-machine", "web-1"],
             &["--feed", "falco"],
+            &["--scrub", "a=b"],
         ] {
             let all = ["anomalyctl", "watch"].iter().chain(arguments);
             assert!(Cli::try_parse_from(all).is_err(), "{arguments:?}");

@@ -47,6 +47,37 @@ fn has_no_secret(what: &str, content: &[u8]) {
 }
 
 #[test]
+fn names_of_ones_own_are_taken_out_too() {
+    let folder = Folder::new();
+    let (data, recorded) = (folder.path("data"), folder.path("recorded.jsonl"));
+    let lines = [
+        line("web", WITNESS, &["tool", "--licence-number", "S3CR3T"]).at(1.0),
+        line("web", WITNESS, &["env", "SHOP_PIN=S3CR3T", "shop"]).at(2.0),
+    ];
+    let recording = folder.recording("r.jsonl", &lines);
+    let told = |more: &[&str]| {
+        let mut command = replay(&recording);
+        command
+            .args(more)
+            .arg("--json")
+            .arg("--data")
+            .arg(&data)
+            .arg("--record")
+            .arg(&recorded)
+            .arg("--force");
+        run(&mut command).succeeded()
+    };
+    assert!(told(&[]).out.contains("S3CR3T"), "these are nobody's known names");
+    fs::remove_dir_all(&data).unwrap();
+    let ran = told(&["--scrub", "licence-number", "--scrub", "shop_pin"]);
+    assert!(ran.out.contains("--licence-number") && !ran.out.contains("S3CR3T"), "{}", ran.out);
+    for (path, content) in files(&data).into_iter().chain([(recorded.clone(), fs::read(&recorded).unwrap())])
+    {
+        has_no_secret(&path.display().to_string(), &content);
+    }
+}
+
+#[test]
 fn no_known_form_of_a_secret_reaches_the_disk_or_the_terminal() {
     assert!(SECRET.len() >= 50);
     let folder = Folder::new();

@@ -141,6 +141,11 @@ fn names_of_ones_own_are_secrets_too() {
     assert_eq!(scrubber.text("tool\0--Licence-Number\0S3CR3T"), "tool\0--Licence-Number\0***");
     assert_eq!(scrubber.text("LICENCE-NUMBER=S3CR3T"), "LICENCE-NUMBER=***");
     assert_eq!(Scrubber::default().text("--licence-number S3CR3T"), "--licence-number S3CR3T");
+    for (name, is_one) in
+        [("pin", true), ("--licence.no_2", true), ("p", false), ("--", false), ("a b", false), ("x=", false)]
+    {
+        assert_eq!(Scrubber::is_name(name), is_one, "{name}");
+    }
 }
 
 #[test]

@@ -15,6 +15,7 @@ pub(super) enum Kind {
     Threshold,
     /// A list of `PATTERN=THRESHOLD`.
     Thresholds,
+    Names,
     /// A whole number.
     Count,
     /// A duration.
@@ -82,6 +83,10 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "retention_days", kind: Kind::Count, title: "Retention in days",
         description: "What was not seen for this many days is forgotten.",
         example: "30" },
+    Key { name: "scrub", kind: Kind::Names, title: "Names of secrets",
+        description: "Flags, variables, fields and headers of these names have secret values, beside the many that are \
+                      known; capitals make no difference.",
+        example: "[\"licence-number\"]" },
     Key { name: "shared", kind: Kind::Text, title: "Shared with",
         description: "Where baselines are shared with other machines: `s3://bucket/prefix` or `file:///folder`. \
                       Credentials, region and endpoint come from the environment.",
@@ -105,7 +110,7 @@ impl Key {
             Kind::Text | Kind::Duration => json!({ "type": "string" }),
             Kind::Word(words) => json!({ "type": "string", "enum": words }),
             Kind::Score | Kind::Threshold => json!({ "type": ["number", "string"] }),
-            Kind::Thresholds => json!({ "type": "array", "items": { "type": "string" } }),
+            Kind::Thresholds | Kind::Names => json!({ "type": "array", "items": { "type": "string" } }),
             Kind::Count => json!({ "type": "integer", "minimum": 0 }),
         };
         schema["title"] = json!(title);
@@ -118,7 +123,7 @@ impl Key {
     /// A value as people write it, in the key's own type.
     fn value(&self, text: &str) -> Value {
         match self.kind {
-            Kind::Score | Kind::Thresholds | Kind::Count => {
+            Kind::Score | Kind::Thresholds | Kind::Names | Kind::Count => {
                 serde_json::from_str(text).unwrap_or_else(|_| json!(text))
             }
             Kind::Text | Kind::Word(_) | Kind::Threshold | Kind::Duration => json!(text),

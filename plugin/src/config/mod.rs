@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use anomaly_baseline::{Pattern, Score, Settings, Threshold};
 use anomaly_capture::FeedChoice;
 use anomaly_capture::workload::Template;
+use anomaly_vectorizer::scrub::Scrubber;
 use falco_plugin::schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -45,6 +46,8 @@ pub struct Config {
     pub(crate) workload: Template,
     pub(crate) feed: FeedSetting,
     pub(crate) settings: Settings,
+    /// Names beside the known ones whose values are secret.
+    pub(crate) scrub: Vec<String>,
     pub(crate) sharing: Sharing,
 }
 
@@ -56,6 +59,7 @@ impl Default for Config {
             workload: Template::default(),
             feed: FeedSetting::Auto,
             settings: Settings::default(),
+            scrub: Vec::new(),
             sharing: Sharing::default(),
         }
     }
@@ -133,6 +137,11 @@ impl Config {
                 let rules = value.as_array().map(|rules| rules.iter().map(rule).collect());
                 settings.thresholds = rules.flatten().ok_or("a list of PATTERN=THRESHOLD")?;
             }
+            "scrub" => {
+                let names = value.as_array().map(|names| names.iter().map(secret).collect());
+                self.scrub =
+                    names.flatten().ok_or("a list of names of two to 64 letters, digits, - _ and .")?;
+            }
             "warn" => settings.warn = score(value).ok_or(A_SCORE)?,
             "critical" => settings.critical = score(value).ok_or(A_SCORE)?,
             "retention_days" => {
@@ -149,7 +158,7 @@ impl Config {
         if let Some(default) = Sharing::default_of(name) {
             return default;
         }
-        let Self { path: _, org, workload, feed: _, settings, sharing: _ } = Self::default();
+        let Self { path: _, org, workload, feed: _, settings, scrub: _, sharing: _ } = Self::default();
         match name {
             // Not this machine's: the schema is the same everywhere.
             "path" => SYSTEM_PATH.to_owned(),
@@ -161,7 +170,7 @@ impl Config {
             "learn_for" => format!("{}s", settings.learn_for.as_secs()),
             "learn_acts_for" => format!("{}h", settings.learn_acts_for.as_secs() / 3_600),
             "threshold" => settings.threshold.to_string(),
-            "thresholds" => "[]".to_owned(),
+            "thresholds" | "scrub" => "[]".to_owned(),
             "warn" => settings.warn.value().to_string(),
             "critical" => settings.critical.value().to_string(),
             "retention_days" => settings.retention_days.to_string(),
@@ -172,6 +181,10 @@ impl Config {
 
 const A_SCORE: &str = "a number from 0 to 1 with at most four digits";
 const A_DURATION: &str = "a duration: a whole number and s, m, h or d";
+
+fn secret(value: &Value) -> Option<String> {
+    text(value).filter(|name| Scrubber::is_name(name)).map(str::to_owned)
+}
 
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

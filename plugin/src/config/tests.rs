@@ -20,7 +20,7 @@ fn every_key_changes_what_it_says() {
         "path": "/data", "org": "shop", "workload": "{unit}", "feed": "falco", "learn_below": 0.3,
         "learn_executions": 7, "learn_for": "2h", "threshold": "0.9", "warn": 0.8, "critical": "0.97",
         "retention_days": 30, "thresholds": ["ci*=0.95", "a=b=auto"], "shared": "s3://bucket/prefix",
-        "shared_machine": "web-1", "shared_interval": "5m", "shared_agree": 2,
+        "shared_machine": "web-1", "shared_interval": "5m", "shared_agree": 2, "scrub": ["--licence-number", "PIN"],
     }));
     let score = |text: &str| text.parse::<Score>().expect("a score");
     let expected = Config {
@@ -42,6 +42,7 @@ fn every_key_changes_what_it_says() {
             retention_days: 30,
             ..Settings::default()
         },
+        scrub: vec!["--licence-number".into(), "PIN".into()],
         sharing: Sharing {
             shared: Some("s3://bucket/prefix".parse().expect("an address")),
             machine: Some("web-1".into()),
@@ -82,6 +83,7 @@ fn what_is_refused_says_what_is_meant() {
         (json!({ "workload": "{pod}" }), "no placeholder {pod}"),
         (json!({ "path": null }), "path is null, which is not a directory"),
         (json!({ "path": "" }), "path is \"\", which is not a directory"),
+        (json!({ "scrub": ["a=b"] }), "scrub is [\"a=b\"], which is not a list of names"),
         (json!({ "retention_days": 0 }), "retention_days is 0, which is not a number of days"),
         (json!({ "warn": 0.99 }), "warn is 0.9900, which is not at most `critical`, 0.9500"),
         (

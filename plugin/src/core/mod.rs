@@ -86,13 +86,13 @@ impl Core {
         let root = HostRoot::from_env();
         Self {
             places: Mutex::new(Places::new(root.clone(), config.workload.clone())),
+            scrubber: Scrubber::default().with_names(&config.scrub),
             config,
             root,
             metrics: Metrics::default(),
             health: Health::default(),
             counters: Arc::default(),
             verdicts,
-            scrubber: Scrubber::default(),
             engine: RwLock::new(Arc::new(engine)),
             pulled: Mutex::default(),
             joiner: Mutex::default(),

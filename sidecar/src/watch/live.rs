@@ -29,7 +29,7 @@ impl Live {
     /// Where no feed works that may be used.
     pub(super) fn open(arguments: &Watch) -> Result<Self, Failure> {
         let root = HostRoot::from_env();
-        let options = Options { root: root.clone(), ..Options::default() };
+        let options = Options { root: root.clone(), scrubber: arguments.scrubber(), ..Options::default() };
         let opened = since_boot();
         let (capture, steps) = Capture::open(arguments.feed, &options)?;
         let mut notices: Vec<String> = steps.iter().map(ToString::to_string).collect();

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
     // What can fail for a slip in the command line comes before what takes time or leaves traces.
     let replay = match arguments.replay.as_slice() {
         [] => None,
-        paths => Some(Replay::open(paths, arguments.workload.as_ref())?),
+        paths => Some(Replay::open(paths, arguments.workload.as_ref(), arguments.scrubber())?),
     };
     let data = baseline::directory(arguments)?;
     let recorder =

@@ -60,7 +60,11 @@ impl Replay {
     ///
     /// # Errors
     /// Where one cannot be opened, standard input is named twice, or `workload` has placeholders.
-    pub(crate) fn open(paths: &[PathBuf], workload: Option<&Template>) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        paths: &[PathBuf],
+        workload: Option<&Template>,
+        scrubber: Scrubber,
+    ) -> Result<Self, Failure> {
         let workload = workload.map(ToString::to_string);
         if workload.as_ref().is_some_and(|name| name.contains('{')) {
             return Err(Failure::new(
@@ -81,7 +85,7 @@ impl Replay {
         let (sender, items) = sync_channel(QUEUE);
         std::thread::Builder::new()
             .name("replay".into())
-            .spawn(move || inputs.into_iter().all(|input| feed(input, &sender)))
+            .spawn(move || inputs.into_iter().all(|input| feed(input, &scrubber, &sender)))
             .map_err(|error| {
                 Failure::new(format!("cannot start a thread: {error}; raise the limit on tasks"))
             })?;
@@ -196,10 +200,10 @@ fn open(path: &Path, read: &Arc<AtomicU64>) -> Result<(Input, Option<u64>), Fail
 }
 
 /// The thread's work for one recording. Returns whether anybody still wants more.
-fn feed(input: Input, sender: &SyncSender<Item>) -> bool {
+fn feed(input: Input, scrubber: &Scrubber, sender: &SyncSender<Item>) -> bool {
     let name: Arc<str> = input.name.into();
     let named = |error| (Arc::clone(&name), error);
-    let reader = match Reader::new(BufReader::with_capacity(256 << 10, input.read), Scrubber::default()) {
+    let reader = match Reader::new(BufReader::with_capacity(256 << 10, input.read), scrubber.clone()) {
         Ok(reader) => reader,
         Err(source) => return sender.send(Err(named(RecordingError::Read { line: 1, source }))).is_ok(),
     };

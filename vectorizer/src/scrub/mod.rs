@@ -40,6 +40,13 @@ impl Scrubber {
         self
     }
 
+    /// Whether somebody may call a secret so: two to 64 letters, digits, `-`, `_` and `.` behind any dashes before them.
+    pub fn is_name(text: &str) -> bool {
+        let name = text.trim_start_matches('-');
+        let is_part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+        (2..=64).contains(&name.len()) && name.bytes().all(is_part)
+    }
+
     /// The same arguments without secrets. Where that makes them longer they are cut again to what counts.
     pub fn arguments(&self, arguments: Arguments) -> Arguments {
         match scan::scrub(arguments.text(), self) {
