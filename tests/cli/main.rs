@@ -3,6 +3,7 @@
 //! One target for all of them, and none of the project's crates is linked into it: LanceDB would make it some 400 MB.
 //! What is asserted is what can be seen from outside: exit codes, standard output, standard error, files.
 
+mod acts;
 mod archive;
 mod backtest;
 mod baseline;
