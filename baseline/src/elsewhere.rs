@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use anomaly_vectorizer::{Embedder, Kind};
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
 use crate::engine::{Inner, Kinds};
 use crate::row::{Day, StoredRow, Timestamp, WorkloadRecord};
@@ -22,8 +22,11 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// Workloads that wait at a time; more begin at once.
 const MAX_WAITING: usize = 1_024;
 
-/// Rows that are told, or copied out, under one lock of their workload.
+/// Rows that are copied out under one lock of their workload.
 const AT_ONCE: usize = 64;
+
+/// Rows that are told under one: each may go into the index.
+const TOLD_AT_ONCE: usize = 16;
 
 /// How far a workload's own rows are. Both grow with every change; they mean nothing beyond this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -208,12 +211,17 @@ impl Peering {
             let when = when.or(if rows.is_empty() { None } else { start });
             let Some(baseline) = inner.baseline(workload, kind, when) else { continue };
             let told = baseline.lock().begin_telling();
-            for rows in rows.chunks(AT_ONCE) {
-                baseline.lock().tell(rows, told, &inner.shared);
+            // Whoever waits meanwhile is next: this would else take the lock again before it wakes.
+            for rows in rows.chunks(TOLD_AT_ONCE) {
+                let mut locked = baseline.lock();
+                locked.tell(rows, told, &inner.shared);
+                MutexGuard::unlock_fair(locked);
             }
             let mut next = Some(0);
             while let Some(start) = next {
-                next = baseline.lock().untell(start, AT_ONCE, told, &inner.shared);
+                let mut locked = baseline.lock();
+                next = locked.untell(start, AT_ONCE, told, &inner.shared);
+                MutexGuard::unlock_fair(locked);
             }
             baseline.lock().end_telling(learned.get(&kind).copied(), &inner.shared);
             inner.begin(workload, kind, baseline);

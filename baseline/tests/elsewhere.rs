@@ -304,3 +304,39 @@ fn bounds_hold_for_others_too() {
     assert_eq!(engine.status()[0].rows, 3);
     assert_eq!(engine.counters().without_room, 2);
 }
+
+/// Whoever scores waits for a few rows at a time, however many are told.
+#[test]
+fn telling_holds_up_nobody() {
+    let engine = engine();
+    learned(&engine, &["nginx"]);
+    let syllables = ["ba", "ce", "di", "fo", "gu", "ha", "je", "ki", "lo", "mu"];
+    let name = |number: usize| [1_000, 100, 10, 1].map(|place| syllables[number / place % 10]).concat();
+    let rows: Vec<_> = (0..10_000).map(|number| row(&name(number), RowState::Active, 1)).collect();
+    let peering = engine.peering();
+    let told = std::thread::spawn(move || {
+        let begun = Instant::now();
+        peering.take_elsewhere("web", elsewhere(&rows));
+        let first = begun.elapsed();
+        peering.take_elsewhere("web", elsewhere(&rows));
+        (first, begun.elapsed() - first)
+    });
+    let mut waited = Vec::new();
+    while !told.is_finished() {
+        let begun = Instant::now();
+        assert_eq!(observe(&engine, "nginx").standing, Standing::Known);
+        waited.push(begun.elapsed());
+        std::thread::sleep(Duration::from_micros(50));
+    }
+    let (first, again) = told.join().expect("it is told");
+    waited.sort_unstable();
+    let most = waited[waited.len() - 1];
+    println!(
+        "10,000 rows of others: told in {first:.1?}, again in {again:.1?}; of {} executions meanwhile the median waited \
+         {:.1?}, the longest {most:.1?}",
+        waited.len(),
+        waited[waited.len() / 2]
+    );
+    assert_eq!(engine.status()[0].elsewhere, 10_000);
+    assert!(most < Duration::from_millis(100), "{most:?}");
+}

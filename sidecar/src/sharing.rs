@@ -65,7 +65,7 @@ impl Sharing {
     /// Begins to share, where that was asked for.
     ///
     /// # Errors
-    /// Where a name is none or the local copy cannot be kept. A store out of reach is no error.
+    /// Where a name is none or no thread can be started. A store out of reach is no error.
     pub(crate) fn start(
         &self,
         engine: &Engine,
@@ -82,7 +82,17 @@ impl Sharing {
             retention_days: settings.retention_days,
             ..Options::new(address.clone(), data.to_owned())
         };
-        let fleet = Fleet::start(options, Arc::new(engine.peering()))?;
+        let fleet = match Fleet::start(options, Arc::new(engine.peering())) {
+            Ok(fleet) => fleet,
+            // As with a database that cannot be written: watching goes on.
+            Err(error @ FleetError::File { .. }) => {
+                say(&format!(
+                    "{error}; nothing is shared, and watching goes on: make the database writable to share it"
+                ));
+                return Ok(None);
+            }
+            Err(error) => return Err(error.into()),
+        };
         say(&format!("shared through {address} as {}", fleet.status().machine));
         Ok(Some(fleet))
     }

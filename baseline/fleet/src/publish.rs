@@ -21,6 +21,11 @@ use crate::object;
 /// How often counts and times alone are reason to publish a workload again.
 pub(crate) const COUNTS_INTERVAL: Duration = Duration::from_secs(60 * 60);
 
+/// How many times as long as writing a workload took it is left alone, where that was no moment: a large one costs a
+/// twentieth of a core at most.
+const IDLE: u32 = 19;
+const QUICK: Duration = Duration::from_millis(50);
+
 /// Objects that nobody names are left alone for so long: their head may be on its way.
 const ORPHAN_AGE: Duration = Duration::from_secs(60 * 60);
 
@@ -32,6 +37,8 @@ const MAX_KEYS: usize = 2 * MAX_WORKLOADS + 1_000;
 struct Published {
     revision: Revision,
     entry: Option<Entry>,
+    /// When it may be written again: one that takes long is written less often.
+    not_before: Instant,
 }
 
 /// The one that publishes for this machine.
@@ -253,19 +260,25 @@ impl Publisher {
         for (workload, revision) in all.into_iter().take(MAX_WORKLOADS) {
             let before = self.workloads.get(&workload);
             let due = before.is_none_or(|before| {
-                before.revision.rows != revision.rows || (with_counts && before.revision != revision)
+                let changed =
+                    before.revision.rows != revision.rows || (with_counts && before.revision != revision);
+                changed && Instant::now() >= before.not_before
             });
             if !due {
                 continue;
             }
+            let begun = Instant::now();
             let Some(portion) = local.own(&workload) else {
-                self.workloads.insert(workload, Published { revision, entry: None });
+                let not_before = begun;
+                self.workloads.insert(workload, Published { revision, entry: None, not_before });
                 continue;
             };
             let rows = portion.rows.len() as u64;
             let encoded = object::encode(&portion, &*embedder);
             drop(portion);
             let Ok(object) = encoded else { continue };
+            let took = begun.elapsed();
+            let not_before = if took < QUICK { begun } else { Instant::now() + took * IDLE };
             let bytes = object.bytes.len() as u64;
             if bytes > head::MAX_OBJECT {
                 over += 1;
@@ -280,7 +293,7 @@ impl Publisher {
                 self.counters.sent.add(1);
                 self.dirty = true;
             }
-            self.workloads.insert(workload, Published { revision, entry: Some(entry) });
+            self.workloads.insert(workload, Published { revision, entry: Some(entry), not_before });
         }
         self.counters.over_bounds.add(over as u64);
         Ok(())

@@ -10,7 +10,7 @@ use anomaly_baseline::{Engine, Method, Score, Settings, Sighting, Standing, Teac
 use anomaly_fleet::{Fleet, Options, Status};
 use anomaly_vectorizer::{Arguments, Context, Execution, Hashed, Kind};
 
-use crate::moto::environment;
+use crate::moto::{Moto, environment};
 
 /// In which test a process is the one that shares.
 const FOLDER: &str = "ANOMALY_TEST_FAKE";
@@ -36,9 +36,14 @@ fn answering(answer: &'static str) -> SocketAddr {
 
 /// What a machine says that shares through this endpoint, as soon as something is wrong; with how it scored meanwhile.
 fn shared_through(endpoint: SocketAddr) -> String {
+    shared_with(|command| environment(command, endpoint))
+}
+
+/// The same with an environment.
+fn shared_with(set: impl FnOnce(&mut Command)) -> String {
     let folder = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(std::env::current_exe().expect("this program"));
-    environment(&mut command, endpoint);
+    set(&mut command);
     let output = command
         .args(["--exact", "fakes::child", "--nocapture", "--test-threads=1"])
         .env(FOLDER, folder.path())
@@ -122,6 +127,35 @@ fn a_store_that_is_not_there_costs_nothing_but_freshness() {
     let said = shared_through(address);
     assert!(said.contains("cannot be reached"), "{said}");
     assert!(said.contains("1 failed") && said.contains("tried again"), "{said}");
+}
+
+/// The client's TLS is chosen by what is compiled for others: that it works, and asks for a certificate, is tried.
+#[test]
+fn a_store_behind_tls_is_believed_by_its_certificate_alone() {
+    let Some(moto) = Moto::or_skip() else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (server, certificate) = moto.with_tls(folder.path());
+    let through = |trusted: Option<&std::path::Path>| {
+        shared_with(|command| {
+            environment(command, server.address);
+            command.env("AWS_ENDPOINT", format!("https://localhost:{}", server.address.port()));
+            command.env_remove("AWS_ALLOW_HTTP").env_remove("SSL_CERT_DIR").env_remove("SSL_CERT_FILE");
+            trusted.map(|file| command.env("SSL_CERT_FILE", file));
+        })
+    };
+    let trusted = through(Some(&certificate));
+    assert!(trusted.contains("NoSuchBucket"), "it came through to the store: {trusted}");
+    let untrusted = through(None);
+    assert!(untrusted.contains("certificate") && !untrusted.contains("NoSuchBucket"), "{untrusted}");
+}
+
+#[test]
+fn without_leave_nothing_is_sent_in_the_clear() {
+    let said = shared_with(|command| {
+        environment(command, answering("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+        command.env_remove("AWS_ALLOW_HTTP");
+    });
+    assert!(said.contains("cannot be reached") && !said.contains("If-None-Match"), "{said}");
 }
 
 #[test]
