@@ -161,6 +161,7 @@ fn an_hour_a_day_a_month_or_a_year_back_and_ahead_lose_nothing() {
         let counts: u64 = memory.rows().iter().map(|row| row.count).sum();
         assert_eq!(counts, after.executions, "every execution is counted, after a jump of {jump}");
     }
+    println!("faults: clock that jumps an hour to a year, back and ahead: 8 tried, 8 survived, 0 rows lost");
 }
 
 #[test]
@@ -231,6 +232,7 @@ fn no_moment_is_too_strange() {
     routine(&engine, [NOW, NOW + 1, NOW + 2]);
     rest();
     knows_its_routine(&engine, NOW + 3);
+    println!("faults: 20000 executions at the ends of time: none lost");
 }
 
 #[test]

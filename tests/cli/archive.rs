@@ -1,15 +1,17 @@
 //! What the retention lets go, kept and found again; baselines for other programs to read.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::baseline::{HOSTILE, baseline, export, learned, no_controls};
-use crate::recording::Folder;
-use crate::support::{Ran, run, start_open, watch};
+use crate::recording::{Folder, line};
+use crate::support::{Ran, replay, run, start, start_open, watch};
 
 fn archive(data: &Path, to: &Path, more: &[&str]) -> Command {
     let mut command = baseline("archive");
@@ -167,6 +169,62 @@ fn what_was_held_beyond_its_days_is_archived_instead_of_lost() {
     assert_eq!((&line["archived"], &line["deleted"]), (&1.into(), &true.into()));
     let found = search(&to, &["203.0.113.9", "--json"]).succeeded().json();
     assert_eq!((found.len(), &found[0]["state"]), (1, &"held".into()));
+}
+
+/// The names of what a database knows, and of what an archive holds.
+fn everywhere(data: &Path, to: &Path) -> BTreeSet<String> {
+    let held = run(baseline("show").args(["web", "--json", "--data"]).arg(data)).succeeded().json();
+    let kept = if to.exists() && !files(to, ".manifest.json").is_empty() {
+        let found = search(to, &["--json"]);
+        assert_eq!(found.code(), Some(0), "a manifest is there when its files are: {found:?}");
+        found.json()
+    } else {
+        Vec::new()
+    };
+    held.iter().chain(&kept).map(|line| line["args"][2].as_str().expect("a word").to_owned()).collect()
+}
+
+#[test]
+fn an_archive_that_is_killed_loses_no_row() {
+    const KILLS: u64 = 20;
+    const ROWS: u32 = 400;
+    let folder = Folder::new();
+    let (data, file) = (folder.path("data"), folder.path("a.jsonl"));
+    // Letters, because numbers are all alike.
+    let word =
+        |number: u32| number.to_string().bytes().map(|digit| char::from(digit + 49)).collect::<String>();
+    let lines: Vec<_> =
+        (0..ROWS).map(|n| line("web", "sh", &["report", "--for", &word(n)]).at(f64::from(n))).collect();
+    run(replay(&folder.recording("r.jsonl", &lines)).arg("--data").arg(&data).arg("--json")).succeeded();
+    export(&data, &file).succeeded();
+    let text = fs::read_to_string(&file).unwrap();
+    let forgotten = text
+        .replace(r#""state":"active""#, r#""state":"forgotten""#)
+        .replace(r#""state":"held""#, r#""state":"forgotten""#);
+    fs::write(&file, forgotten).unwrap();
+    let all: BTreeSet<_> = (0..ROWS).map(word).collect();
+    let (mut whole, mut archived) = (0, 0);
+    for kill in 0..KILLS {
+        let (data, to) = (folder.path(&format!("data-{kill}")), folder.path(&format!("archive-{kill}")));
+        run(baseline("import").arg(&file).arg("--data").arg(&data)).succeeded();
+        let running = start(&mut archive(&data, &to, &["--forgotten"]), b"");
+        // It takes some eighty milliseconds here; the last kills come too late.
+        std::thread::sleep(Duration::from_micros(kill * 8_000 + kill * kill * 131 % 4_000));
+        running.signal(rustix::process::Signal::KILL);
+        whole += u32::from(running.wait().code() == Some(0));
+        assert_eq!(everywhere(&data, &to), all, "kill {kill}");
+        archived += u32::from(to.exists() && !files(&to, ".manifest.json").is_empty());
+        // And the next time it is done.
+        run(&mut archive(&data, &to, &["--forgotten"])).succeeded();
+        assert_eq!(search(&to, &["--json"]).succeeded().json().len() as u32, ROWS);
+        assert!(
+            run(baseline("show").args(["web", "--json", "--data"]).arg(&data)).succeeded().json().is_empty()
+        );
+    }
+    println!(
+        "faults: SIGKILL while archiving: {KILLS} tried, {KILLS} survived, 0 of {ROWS} rows lost; {archived} after the \
+         manifest was there, {whole} after the end"
+    );
 }
 
 #[test]

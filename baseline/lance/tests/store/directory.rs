@@ -160,6 +160,9 @@ fn a_read_only_directory_is_read() {
     let said = refused(&empty);
     assert!(said.contains("Read-only file system"), "{said}");
     assert!(said.ends_with("make it writable, or choose another directory"), "{said}");
+    println!(
+        "faults: read-only directory: 2 tried, 2 survived: 0 of 3 rows lost, an empty one refused in one sentence"
+    );
 }
 
 #[test]
@@ -187,6 +190,7 @@ fn a_directory_that_turns_read_only_fails_saves_and_loses_nothing() {
     assert_eq!(reopened.unwrap(), Access::Reader);
     store.save("host", &record(3), &rows(0..5)).unwrap();
     assert_eq!(load(&mut store)["host"].1.len(), 5);
+    println!("faults: directory that turns read-only while running: 1 tried, 1 survived, 0 rows lost");
 }
 
 #[test]

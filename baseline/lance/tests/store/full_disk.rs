@@ -1,12 +1,12 @@
 //! A disk that fills up.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use anomaly_baseline::Store;
 use anomaly_lance::LanceStore;
 use anomaly_vectorizer::Kind;
 
-use crate::common::*;
+use crate::{common::*, months};
 
 const WHAT: &str = "a full disk";
 
@@ -69,4 +69,45 @@ fn a_database_cannot_be_made_on_a_full_disk_and_this_is_said() {
     let error = LanceStore::open(options(&path)).err().expect("it cannot be made").to_string();
     let said = "cannot be used as a database: the disk is full; free some space, or choose another directory";
     assert!(error.ends_with(said), "{error}");
+}
+
+#[test]
+fn before_a_full_disk_scoring_goes_on_and_what_was_seen_is_saved_when_there_is_room() {
+    if !is_root(WHAT) {
+        return;
+    }
+    const SEEN: u64 = 3_000;
+    let directory = tempfile::tempdir().unwrap();
+    let Some(mount) = Mount::new(&["-t", "tmpfs", "-o", "size=1m", "none"], directory.path(), WHAT) else {
+        return;
+    };
+    let path = mount.0.join("database");
+    let engine = months::open(&path);
+    let mut scored = 0;
+    for number in 0..SEEN {
+        let verdict = months::see(&engine, &months::execution(number, true), 0, number as usize);
+        scored += u64::from(verdict.score.is_some());
+    }
+    assert!(scored > SEEN / 2, "{scored} had a score");
+    let said = engine.flush(Duration::from_secs(60)).unwrap_err().to_string();
+    assert!(said.contains("the disk is full"), "{said}");
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while engine.counters().failed_saves == 0 {
+        assert!(std::time::Instant::now() < deadline, "the counter tells of it");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let rows = engine.rows(&|_, _, _| true).len();
+    let waiting = engine.unsaved_rows();
+    assert!(waiting > 0 && waiting <= rows, "{waiting} of {rows} rows wait");
+    assert!(engine.notices().iter().any(|notice| notice.contains("scoring goes on from memory")));
+
+    let grown = Command::new("mount").args(["-o", "remount,size=64m"]).arg(&mount.0).status().unwrap();
+    assert!(grown.success());
+    engine.close(Duration::from_secs(60)).unwrap();
+    let engine = months::open(&path);
+    assert_eq!(engine.rows(&|_, _, _| true).len(), rows, "everything that was seen is there");
+    engine.close(Duration::from_secs(60)).unwrap();
+    println!(
+        "faults: full disk before a running engine: 1 tried, 1 survived; {waiting} of {rows} rows waited in memory, 0 lost"
+    );
 }

@@ -7,7 +7,7 @@
 
 use std::{path::Path, sync::Arc, thread, time::Duration};
 
-use anomaly_baseline::{Engine, Method, RowState, Settings, Sighting, Teach};
+use anomaly_baseline::{Engine, Method, RowState, Settings, Sighting, Teach, Verdict};
 use anomaly_lance::{LanceStore, StoreOptions};
 use anomaly_vectorizer::{Arguments, Context, Execution, Hashed};
 
@@ -39,7 +39,7 @@ fn word(mut number: u64) -> String {
 }
 
 /// A daily job, or one that runs once: both name what they are for.
-fn execution(number: u64, passing: bool) -> Execution {
+pub(crate) fn execution(number: u64, passing: bool) -> Execution {
     let (name, of) = (format!("report-{}", word(number % 8)), word(number));
     let when = if passing { "--once" } else { "--daily" };
     let path = format!("/usr/bin/{name}");
@@ -53,7 +53,8 @@ fn execution(number: u64, passing: bool) -> Execution {
     }
 }
 
-fn open(path: &Path) -> Engine {
+/// An engine before the database at a path.
+pub(crate) fn open(path: &Path) -> Engine {
     let embedder = Arc::new(Hashed::default());
     let store = LanceStore::open(StoreOptions::new(path, embedder.clone())).unwrap();
     let settings = Settings { learn_executions: 50, learn_for: Duration::ZERO, ..Settings::default() };
@@ -62,22 +63,27 @@ fn open(path: &Path) -> Engine {
     engine
 }
 
+/// One execution at this second of a day.
+pub(crate) fn see(engine: &Engine, execution: &Execution, day: i32, second: usize) -> Verdict {
+    engine.observe(&Sighting {
+        workload: "host",
+        execution,
+        context: Context::default(),
+        time: i64::from(day) * DAY + second as i64 * 1_000_000,
+        day,
+        teach: Teach::Policy,
+        pid: 0,
+        ppid: 0,
+    })
+}
+
 /// Executions of a part of a day, written when this returns.
 fn run(engine: &Engine, day: i32, part: u64) {
     let of_part = |all: u64| part * all / WRITES..(part + 1) * all / WRITES;
     let routine = of_part(ROUTINE).map(|number| execution(number, false));
     let passing = of_part(PASSING).map(|number| execution(1_000 + day as u64 * PASSING + number, true));
     for (second, execution) in routine.chain(passing).enumerate() {
-        engine.observe(&Sighting {
-            workload: "host",
-            execution: &execution,
-            context: Context::default(),
-            time: i64::from(day) * DAY + second as i64 * 1_000_000,
-            day,
-            teach: Teach::Policy,
-            pid: 0,
-            ppid: 0,
-        });
+        see(engine, &execution, day, second);
     }
     engine.flush(Duration::from_secs(60)).unwrap();
 }

@@ -60,6 +60,9 @@ fn an_older_feature_version_is_computed_anew_and_the_older_release_then_refuses(
     let said = "holds feature version 2, and this release knows 1; upgrade, or choose another directory";
     assert!(error.to_string().ends_with(said), "{error}");
     assert_eq!(contents(directory.path()), before, "untouched, byte for byte");
+    println!(
+        "faults: older and newer feature version: 55 rows computed anew, 0 lost; the older release refuses"
+    );
 }
 
 #[test]
