@@ -81,6 +81,18 @@ struct Common {
     stopped: Notify,
 }
 
+impl Common {
+    /// Puts to use what was taken, on the disk first.
+    fn keep(&self, index: &Index, changed: &mut HashSet<String>) -> Result<(), FleetError> {
+        if *self.index.lock() != *index {
+            self.cache.write(INDEX, index)?;
+            self.index.lock().clone_from(index);
+        }
+        self.changed.lock().extend(changed.drain());
+        Ok(())
+    }
+}
+
 /// Sharing, while it lives. Ends with it, without waiting for the store.
 pub struct Fleet {
     common: Arc<Common>,

@@ -81,12 +81,16 @@ impl Fetcher {
     ///
     /// A machine that is not listed any more stays known: a bucket that was emptied by mistake teaches nobody to forget.
     /// What it knew is forgotten as it grows old, or when an empty head says so.
+    ///
+    /// `step` is told after each machine how far this is: where there are many, what the first ones know is of use long
+    /// before the last one is taken.
     pub(crate) async fn round(
         &mut self,
         bucket: &Bucket,
         own: Own<'_>,
         here: &HashSet<Arc<str>>,
         index: &mut Index,
+        mut step: impl FnMut(&Index, &mut HashSet<String>) -> Result<(), FleetError>,
     ) -> Result<Brought, FleetError> {
         let mut newest: BTreeMap<String, u64> = BTreeMap::new();
         for object in bucket.list("heads", MAX_HEADS).await? {
@@ -114,7 +118,10 @@ impl Fetcher {
                     // This machine's own, from when it had another name.
                     self.left_out.insert(machine, sequence);
                 }
-                Some(head) => self.take(bucket, &machine, head, here, index, &mut brought).await?,
+                Some(head) => {
+                    self.take(bucket, &machine, head, here, index, &mut brought).await?;
+                    step(index, &mut brought.changed)?;
+                }
                 None => {}
             }
         }

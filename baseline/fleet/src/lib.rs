@@ -22,6 +22,7 @@ mod cache;
 mod counters;
 mod error;
 mod fetch;
+mod files;
 mod forget;
 mod head;
 #[cfg(feature = "s3")]
@@ -46,6 +47,7 @@ mod tests;
 pub use agent::{Fleet, Options};
 pub use counters::CounterValues;
 pub use error::FleetError;
+pub use files::Files;
 pub use forget::forget;
 pub use local::Local;
 pub use merge::{Terms, fold};

@@ -108,7 +108,7 @@ impl Machine {
         let Identity { identity, machine } = &publisher.identity;
         cache.sweep(index);
         let here: HashSet<Arc<str>> = self.local.workloads().into_iter().map(|(name, _)| name).collect();
-        let brought = fetcher.round(&bucket, Own { machine, identity }, &here, index).await?;
+        let brought = fetcher.round(&bucket, Own { machine, identity }, &here, index, |_, _| Ok(())).await?;
         cache.write("index.json", index)?;
         Ok(brought)
     }

@@ -1,8 +1,9 @@
 //! The thread that talks to the store.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anomaly_baseline::text::printable;
 use anomaly_baseline::{Access, Timestamp};
@@ -10,19 +11,23 @@ use tokio::runtime::Builder;
 
 use super::Common;
 use crate::bucket::Bucket;
+use crate::cache::Index;
 use crate::error::FleetError;
 use crate::fetch::{Brought, Fetcher, Own};
 use crate::identity::random;
 use crate::names;
 use crate::place::{Address, Place};
 use crate::publish::Publisher;
-use crate::status::{INDEX, STATUS};
+use crate::status::STATUS;
 
 /// How often to look whether the baselines are loaded.
 const LOADING: Duration = Duration::from_millis(100);
 
 /// How often a process that only scores looks whether it may write by now.
 const READING: Duration = Duration::from_secs(5);
+
+/// How often what was taken is put to use while a round goes on.
+const KEEP: Duration = Duration::from_secs(5);
 
 /// The longest pause after a failure, but for intervals that are longer themselves.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
@@ -126,14 +131,19 @@ impl Rounds<'_> {
         }
         let identity = &self.publisher.identity;
         let own = Own { machine: &identity.machine, identity: &identity.identity };
-        let round = self.fetcher.round(bucket, own, &here, &mut index).await;
-        let Brought { changed, notices, failed, own_is_there, .. } = round?;
+        // Written as it goes on, so that a machine that joins many is warm before it has seen them all.
+        let mut keep_due = Instant::now() + KEEP;
+        let step = |index: &Index, changed: &mut HashSet<String>| {
+            if Instant::now() < keep_due {
+                return Ok(());
+            }
+            keep_due = Instant::now() + KEEP;
+            common.keep(index, changed)
+        };
+        let round = self.fetcher.round(bucket, own, &here, &mut index, step).await;
+        let Brought { mut changed, notices, failed, own_is_there, .. } = round?;
         notices.iter().for_each(|notice| common.local.notice(notice));
-        if *common.index.lock() != index {
-            common.cache.write(INDEX, &index)?;
-            common.index.lock().clone_from(&index);
-            common.changed.lock().extend(changed);
-        }
+        common.keep(&index, &mut changed)?;
         if !own_is_there && self.publisher.has_published() {
             // A folder that is not mounted any more would be filled below its mount point.
             if matches!(common.options.address, Address::Folder(_)) {
@@ -185,14 +195,17 @@ impl Rounds<'_> {
         }
     }
 
-    /// Until the next round: after failures longer each time, and never the same on two machines.
     fn pause(&self) -> Duration {
-        let interval = self.common.options.interval;
-        let longer = interval.saturating_mul(1 << self.failures.saturating_sub(1).min(16));
-        let pause = longer.min(LONGEST_PAUSE.max(interval));
-        let random = RandomState::new().hash_one(self.failures) % 2_001;
-        pause.mul_f64(0.9 + 0.0001 * random as f64)
+        let random = RandomState::new().hash_one(self.failures);
+        pause(self.common.options.interval, self.failures, random)
     }
+}
+
+/// Until the next round: after failures longer each time, and never the same on two machines.
+fn pause(interval: Duration, failures: u32, random: u64) -> Duration {
+    let longer = interval.saturating_mul(1 << failures.saturating_sub(1).min(16));
+    let pause = longer.min(LONGEST_PAUSE.max(interval));
+    pause.mul_f64(0.9 + 0.0001 * (random % 2_001) as f64)
 }
 
 /// Whether to go on.
@@ -204,4 +217,22 @@ pub(super) fn is_stopping(common: &Common) -> bool {
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::try_from(since.as_micros()).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_make_pauses_longer_and_machines_do_not_walk_in_step() {
+        let seconds =
+            |interval, failures, random| pause(Duration::from_secs(interval), failures, random).as_secs_f64();
+        for (failures, expected) in
+            [(0, 60.0), (1, 60.0), (2, 120.0), (3, 240.0), (4, 300.0), (u32::MAX, 300.0)]
+        {
+            assert!((seconds(60, failures, 1_000) - expected).abs() < 0.01, "{failures}");
+        }
+        assert!((seconds(60, 0, 0) - 54.0).abs() < 0.01 && (seconds(60, 0, 2_000) - 66.0).abs() < 0.01);
+        assert!((seconds(3_600, 9, 1_000) - 3_600.0).abs() < 0.01, "never more often than was asked for");
+    }
 }
