@@ -146,7 +146,7 @@ fn what_is_wrong_is_told_by_line_and_reason() {
         (r#""distance":0.25"#, r#""distance":1.5"#, "line 3: a distance is between 0 and 1"),
         (r#""days":[20]"#, r#""days":[20,20]"#, "line 3: days must differ"),
         (r#""days":[20]"#, r#""days":[20,200]"#, "line 3: days must differ and lie within 64"),
-        (r#""kind":"exec""#, r#""kind":".workload""#, "line 3: a kind is a word"),
+        (r#""kind":"exec""#, r#""kind":".workload""#, "line 3: no kind of act is called .workload"),
         (r#""args":["#, r#""context":["a window"],"args":["#, "line 3: no context is called a window"),
         (r#"{"row":{"workload":"web""#, r#"{"row":{"workload":"db""#, "line 3: a row stands behind its own"),
         (lines[2], &format!("{}\n{}", lines[2], lines[2]), "line 4: this execution is here a second time"),

@@ -76,6 +76,7 @@ mod tests {
         let mut held = testing::hostile_row(1);
         let mut denied = testing::hostile_row(2);
         let mut other = testing::hostile_row(3);
+        [&mut held, &mut denied, &mut other].map(|row| row.execution.kind = Kind::Exec);
         (held.state, denied.state, other.state) = (RowState::Held, RowState::Denied, RowState::Active);
         (held.execution.uid, denied.execution.uid, other.execution.uid) = (7, 7, 8);
         (held.count, denied.count) = (3, 4);
@@ -111,7 +112,8 @@ mod tests {
 
     #[test]
     fn kinds_stay_apart() {
-        let exec = testing::hostile_row(1);
+        let mut exec = testing::hostile_row(1);
+        exec.execution.kind = Kind::Exec;
         let mut open = exec.clone();
         open.execution.kind = Kind::Open;
         assert_eq!(convert(vec![exec, open], &Coarse).len(), 2);
