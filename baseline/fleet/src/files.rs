@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::TryStreamExt;
 use object_store::path::{Path, PathPart};
 use object_store::{Error, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::runtime::Runtime;
@@ -60,7 +59,9 @@ impl Files {
     /// Where it is not there, or the place cannot be reached.
     pub fn read(&self, name: &str) -> Result<Vec<u8>, FleetError> {
         let path = self.path(name);
-        self.wait("reading", async { self.place.store.get(&path).await?.bytes().await.map(|bytes| bytes.into()) })
+        self.wait("reading", async {
+            self.place.store.get(&path).await?.bytes().await.map(|bytes| bytes.into())
+        })
     }
 
     /// The names of all files, in no order.

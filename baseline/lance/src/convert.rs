@@ -76,7 +76,9 @@ mod tests {
         let mut held = testing::hostile_row(1);
         let mut denied = testing::hostile_row(2);
         let mut other = testing::hostile_row(3);
-        [&mut held, &mut denied, &mut other].map(|row| row.execution.kind = Kind::Exec);
+        for row in [&mut held, &mut denied, &mut other] {
+            row.execution.kind = Kind::Exec;
+        }
         (held.state, denied.state, other.state) = (RowState::Held, RowState::Denied, RowState::Active);
         (held.execution.uid, denied.execution.uid, other.execution.uid) = (7, 7, 8);
         (held.count, denied.count) = (3, 4);
