@@ -227,6 +227,50 @@ fn an_archive_that_is_killed_loses_no_row() {
     );
 }
 
+#[path = "../../baseline/fleet/tests/s3/moto.rs"]
+#[expect(dead_code, reason = "sharing asks more of a server than an archive does")]
+mod moto;
+
+#[test]
+fn a_bucket_keeps_an_archive_and_out_of_reach_nothing_is_deleted() {
+    let Some(server) = moto::Moto::or_skip() else { return };
+    let folder = Folder::new();
+    let data = with_forgotten(&folder);
+    let there = format!("s3://{}/archives/web", moto::BUCKET);
+    let with = |command: &mut Command| {
+        moto::environment(command, server.address);
+        run(command)
+    };
+    let copied = with(&mut archive(&data, Path::new(&there), &["--forgotten", "--keep"])).succeeded();
+    assert!(copied.err.contains(&format!("written to {there}/archive-")), "{}", copied.err);
+    with(&mut archive(&data, Path::new(&there), &["--forgotten"])).succeeded();
+    assert_eq!(forgotten(&data), 0);
+    let find = |place: &str, words: &[&str]| {
+        with(baseline("archive").arg("search").arg(place).args(words).arg("--json"))
+    };
+    let found = find(&there, &["set-up"]).succeeded().json();
+    assert_eq!((found.len(), &found[0]["name"]), (1, &"set-up.sh".into()));
+    assert_eq!(find(&there, &["xmrig"]).code(), Some(1));
+    find(&format!("s3://{}/archives", moto::BUCKET), &[]).failed_with(&["holds no archive"]);
+    find("s3://nobodys/archives", &[]).failed_with(&["cannot be reached"]);
+
+    run(baseline("prune").args(["--retention-days", "1", "--data"]).arg(&data)).succeeded();
+    let other = folder.path("other");
+    let file = folder.path("a.jsonl");
+    export(&data, &file).succeeded();
+    let text =
+        fs::read_to_string(&file).unwrap().replacen(r#""state":"active""#, r#""state":"forgotten""#, 1);
+    fs::write(&file, text).unwrap();
+    run(baseline("import").arg(&file).arg("--data").arg(&other)).succeeded();
+    let before = run(baseline("show").args(["web", "--json", "--data"]).arg(&other)).succeeded().out;
+    drop(server);
+    let mut unreachable = archive(&other, Path::new(&there), &["--forgotten"]);
+    moto::environment(&mut unreachable, std::net::SocketAddr::from(([127, 0, 0, 1], 9)));
+    run(&mut unreachable).failed_with(&["cannot be reached"]);
+    let after = run(baseline("show").args(["web", "--json", "--data"]).arg(&other)).succeeded().out;
+    assert_eq!(after, before, "what is not archived is not deleted");
+}
+
 #[test]
 fn an_export_for_other_programs_says_the_same() {
     let folder = Folder::new();

@@ -6,7 +6,6 @@
 use std::fs::{self, DirBuilder, File};
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +15,7 @@ use anomaly_exchange::{Portion, Writer};
 use anomaly_vectorizer::Embedder;
 use serde::Serialize;
 
+use super::archive_place::Open;
 use super::arguments::Archive;
 use super::file::{self, EMBEDDER, NewFile, not_written};
 use super::output::{Output, Steps};
@@ -48,6 +48,8 @@ pub(super) fn run(arguments: &Archive) -> Result<ExitCode, Failure> {
     let Some(to) = &arguments.to else {
         return Err(Failure::new("give --to DIR, the directory of the archive"));
     };
+    // What cannot be reached is said before anything is read.
+    let to = to.open()?;
     let deletes = !arguments.dry_run && !arguments.keep;
     let mut store = if deletes { arguments.place.write(false)? } else { arguments.place.read()? };
     let mut chosen = Vec::new();
@@ -58,7 +60,7 @@ pub(super) fn run(arguments: &Archive) -> Result<ExitCode, Failure> {
     chosen.sort_by(|a, b| a.portion.workload.cmp(&b.portion.workload));
     let rows: usize = chosen.iter().map(|chosen| chosen.portion.rows.len()).sum();
     let written =
-        if rows == 0 || arguments.dry_run { None } else { Some(write(to, &arguments.place.org, &chosen)?) };
+        if rows == 0 || arguments.dry_run { None } else { Some(write(&to, &arguments.place.org, &chosen)?) };
     let steps = Steps::new("workload", chosen.len());
     let mut out = Output::new();
     let mut table = Vec::new();
@@ -110,8 +112,10 @@ fn choose(mut portion: Portion, arguments: &Archive) -> Chosen {
     Chosen { others: all - portion.rows.len(), portion }
 }
 
-/// Writes a Parquet file and its manifest, both on the disk when this returns. What there is to say about it.
-fn write(directory: &Path, org: &str, chosen: &[Chosen]) -> Result<String, Failure> {
+/// Writes a Parquet file and its manifest, both on the disk or in the bucket when this returns. What there is to say
+/// about it.
+fn write(to: &Open, org: &str, chosen: &[Chosen]) -> Result<String, Failure> {
+    let directory = to.directory();
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)
@@ -142,13 +146,17 @@ fn write(directory: &Path, org: &str, chosen: &[Chosen]) -> Result<String, Failu
     }
     drop(steps);
     let sha256 = writer.finish().and_then(Columns::finish).map_err(failed)?.finish()?;
+    to.put(&part)?;
     let bytes = fs::metadata(&path).map_err(failed)?.len();
+    let name_of_part = to.name(&part);
     manifest.files.push(Part { name: part, sha256: sha256.clone(), bytes, rows: manifest.rows });
 
-    let list = directory.join(format!("{name}{}", Manifest::SUFFIX));
+    let list_name = format!("{name}{}", Manifest::SUFFIX);
+    let list = directory.join(&list_name);
     let mut file = NewFile::create(&list, false)?;
     file.write_all(manifest.to_json().as_bytes()).map_err(|error| not_written(&list, &error))?;
     file.finish()?;
+    to.put(&list_name)?;
     // The directory may be new itself.
     if let Some(parent) = file::absolute(directory).parent() {
         File::open(parent)
@@ -159,6 +167,6 @@ fn write(directory: &Path, org: &str, chosen: &[Chosen]) -> Result<String, Failu
         "{} of {} written to {}; sha256 {sha256}",
         count(manifest.rows, "row"),
         count(manifest.workloads.len() as u64, "workload"),
-        path.display()
+        name_of_part
     ))
 }

@@ -10,6 +10,7 @@ use anomaly_archive::{Manifest, Part, Row, Rows};
 use anomaly_baseline::text::printable;
 use serde::Serialize;
 
+use super::archive_place::Open;
 use super::arguments::ArchiveSearch;
 use super::file;
 use super::output::{Output, Steps, moment};
@@ -54,14 +55,17 @@ type Found = BTreeMap<Identity, (Row, String)>;
 
 pub(super) fn run(arguments: &ArchiveSearch) -> Result<ExitCode, Failure> {
     let words: Vec<_> = arguments.words.iter().map(|word| word.to_lowercase()).collect();
-    let (parts, mut whole) = parts(arguments)?;
+    let place = arguments.place.open()?;
+    place.get_manifests()?;
+    let (parts, mut whole) = parts(&place, arguments)?;
     let steps = Steps::new("file", parts.len());
     let mut found = Found::new();
     for (number, part) in parts.iter().enumerate() {
         steps.at(number + 1, &part.name);
-        let path = arguments.directory.join(&part.name);
-        if let Err(reason) = look(&path, part, &words, arguments, &mut found) {
-            say(&format!("{}: {reason}", path.display()));
+        let path = place.directory().join(&part.name);
+        let got = place.get(&part.name).map_err(|failure| failure.to_string());
+        if let Err(reason) = got.and_then(|()| look(&path, part, &words, arguments, &mut found)) {
+            say(&format!("{}: {reason}", place.name(&part.name)));
             whole = false;
         }
     }
@@ -91,8 +95,8 @@ pub(super) fn run(arguments: &ArchiveSearch) -> Result<ExitCode, Failure> {
 }
 
 /// The files that can hold what is looked for, and whether every manifest could be read.
-fn parts(arguments: &ArchiveSearch) -> Result<(Vec<Part>, bool), Failure> {
-    let directory = &arguments.directory;
+fn parts(place: &Open, arguments: &ArchiveSearch) -> Result<(Vec<Part>, bool), Failure> {
+    let directory = place.directory();
     let failed = |error| {
         Failure::new(format!(
             "{} cannot be searched: {error}; name an archive's directory",
@@ -108,8 +112,8 @@ fn parts(arguments: &ArchiveSearch) -> Result<(Vec<Part>, bool), Failure> {
     }
     if manifests.is_empty() {
         return Err(Failure::new(format!(
-            "{} holds no archive; name the directory that `baseline archive --to` was given",
-            directory.display()
+            "{} holds no archive; name what `baseline archive --to` was given",
+            place.name("").trim_end_matches('/')
         )));
     }
     manifests.sort();
@@ -119,7 +123,8 @@ fn parts(arguments: &ArchiveSearch) -> Result<(Vec<Part>, bool), Failure> {
             Ok(manifest) if is_of_interest(&manifest, arguments) => parts.extend(manifest.files),
             Ok(_) => {}
             Err(reason) => {
-                say(&format!("{} is no manifest that can be read: {reason}", path.display()));
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                say(&format!("{} is no manifest that can be read: {reason}", place.name(&name)));
                 whole = false;
             }
         }

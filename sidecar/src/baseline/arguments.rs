@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anomaly_fleet::Address;
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::archive_place::ArchivePlace;
 use super::when::When;
 use crate::place::Place;
 
@@ -222,9 +223,9 @@ pub(crate) struct Archive {
     #[command(subcommand)]
     pub(crate) action: Option<ArchiveAction>,
 
-    /// The directory of the archive, made where it is missing: a Parquet file and a manifest each time
+    /// The archive's directory, made where it is missing, or s3://bucket/prefix: a Parquet file and a manifest each time
     #[arg(long, value_name = "DIR", required = true)]
-    pub(crate) to: Option<PathBuf>,
+    pub(crate) to: Option<ArchivePlace>,
 
     #[command(flatten)]
     pub(crate) place: Place,
@@ -259,9 +260,9 @@ pub(crate) enum ArchiveAction {
 
 #[derive(Debug, Args)]
 pub(crate) struct ArchiveSearch {
-    /// The directory of the archive
+    /// The archive's directory, or s3://bucket/prefix
     #[arg(value_name = "DIR")]
-    pub(crate) directory: PathBuf,
+    pub(crate) place: ArchivePlace,
 
     /// Words that are all in the workload, the names or the arguments; capitals make no difference
     #[arg(value_name = "WORD")]

@@ -3,6 +3,7 @@
 //! What only reads works beside the database's writer. What changes it needs it for itself.
 
 mod archive;
+mod archive_place;
 mod archive_search;
 mod arguments;
 mod compact;

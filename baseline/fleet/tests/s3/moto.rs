@@ -37,7 +37,9 @@ impl Moto {
     /// Starts one, or says that the test is skipped. In CI there has to be one.
     #[expect(clippy::print_stdout, reason = "a test that does not run says so on standard output")]
     pub(crate) fn or_skip() -> Option<Self> {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/get-moto");
+        let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let mut scripts = folders.map(|folder| folder.join("scripts/get-moto"));
+        let script = scripts.find(|script| script.exists()).expect("it is in the project");
         let output = Command::new(&script).stdin(Stdio::null()).output().expect("the script runs");
         if !output.status.success() {
             let reason = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");

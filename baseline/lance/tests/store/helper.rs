@@ -251,7 +251,12 @@ fn through_the_store(path: &Path, from: u64) {
             store.delete("host", &[(Kind::Exec, row(deleted).key)]).expect("it is deleted");
         }
         acknowledge(batch);
-        store.maintain().expect("housekeeping works");
+        match store.maintain() {
+            // What a power cut left of an old version is found when that is pruned, and said once.
+            Err(error)
+                if error.to_string().contains("an old version could not be read and was moved aside") => {}
+            result => result.expect("housekeeping works"),
+        }
     }
 }
 
