@@ -114,6 +114,13 @@ impl Publisher {
             self.is_taken = false;
             let mut position = self.look_up(bucket, now).await?;
             self.find_garbage(bucket, &mut position).await?;
+            // A workload that is not in memory now is as it was published last.
+            for (workload, entry) in &position.entries {
+                let (revision, entry, not_before) =
+                    (Revision::default(), Some(entry.clone()), Instant::now());
+                let published = Published { revision, entry, not_before };
+                self.workloads.entry(workload.as_str().into()).or_insert(published);
+            }
             self.position = Some(position);
         }
         let with_counts = Instant::now() >= self.counts_due;
@@ -253,10 +260,6 @@ impl Publisher {
         let embedder = local.embedder();
         let all = local.workloads();
         let mut over = all.len().saturating_sub(MAX_WORKLOADS);
-        let here: HashSet<&str> = all.iter().map(|(workload, _)| &**workload).collect();
-        let before = self.workloads.len();
-        self.workloads.retain(|workload, _| here.contains(&**workload));
-        self.dirty |= self.workloads.len() < before;
         for (workload, revision) in all.into_iter().take(MAX_WORKLOADS) {
             let before = self.workloads.get(&workload);
             let due = before.is_none_or(|before| {
@@ -267,8 +270,10 @@ impl Publisher {
             if !due {
                 continue;
             }
+            let was_there = before.is_some_and(|before| before.entry.is_some());
             let begun = Instant::now();
             let Some(portion) = local.own(&workload) else {
+                self.dirty |= was_there;
                 let not_before = begun;
                 self.workloads.insert(workload, Published { revision, entry: None, not_before });
                 continue;

@@ -110,6 +110,14 @@ impl Fake {
         self.change(workload, name, |row| row.state = state);
     }
 
+    /// Everything of a workload is forgotten.
+    pub(crate) fn lose(&self, workload: &str) {
+        if let Some((revision, portion)) = self.own.lock().get_mut(workload) {
+            revision.rows += 1;
+            portion.rows.clear();
+        }
+    }
+
     fn change(&self, workload: &str, name: &str, change: impl FnOnce(&mut StoredRow)) {
         let mut own = self.own.lock();
         let (revision, known) =
@@ -160,7 +168,8 @@ impl Local for Fake {
     }
 
     fn own(&self, workload: &str) -> Option<Portion> {
-        self.own.lock().get(workload).map(|(_, portion)| portion.clone())
+        let own = self.own.lock();
+        own.get(workload).map(|(_, portion)| portion.clone()).filter(|portion| !portion.rows.is_empty())
     }
 
     fn known_elsewhere(&self, workloads: HashSet<Arc<str>>) {

@@ -245,6 +245,34 @@ fn counts_do_not_echo() {
 }
 
 #[test]
+fn what_is_not_in_memory_stays_published() {
+    run(async {
+        let shared = Arc::new(Shared::default());
+        let (mut a, mut b) = (Machine::new(&shared, None), Machine::new(&shared, None));
+        a.local.see("web", "a");
+        a.local.see("db", "a");
+        a.publish().await.expect("a head");
+        let kept = a.local.own.lock().remove("db").expect("it was seen");
+        a.local.see("web", "b");
+        a.publish().await.expect("a head");
+        a.kill();
+        a.local.see("web", "c");
+        a.publish().await.expect("a head");
+        b.round().await;
+        assert_eq!((b.local.view("web").len(), b.local.view("db").len()), (3, 1));
+        a.local.own.lock().insert("db".into(), kept);
+        a.local.see("db", "d");
+        a.publish().await.expect("a head");
+        b.round().await;
+        assert_eq!(b.local.view("db").len(), 2);
+        a.local.lose("db");
+        a.publish().await.expect("a head");
+        b.round().await;
+        assert_eq!(b.run.index.entries("db").count(), 0, "what was forgotten is not");
+    });
+}
+
+#[test]
 fn only_what_changed_is_sent_and_fetched() {
     run(async {
         let shared = Arc::new(Shared::default());
