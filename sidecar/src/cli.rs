@@ -174,6 +174,16 @@ pub(crate) struct Watch {
     )]
     pub(crate) learn_for: Duration,
 
+    /// A kind of act beside executions (open, connect, ...) is learned for at least this long
+    #[arg(
+        long,
+        value_name = "TIME",
+        default_value = "24h",
+        value_parser = durations::parse,
+        help_heading = "Baseline"
+    )]
+    pub(crate) learn_acts_for: Duration,
+
     /// From which score an execution is novel: auto (0.85, more on a day flooded with novelty) or a number; with a
     /// pattern, such as ci*=0.95, for some workloads; may be repeated
     #[arg(long, value_name = "[PATTERN=]SCORE", default_value = "auto", help_heading = "Baseline")]
@@ -246,6 +256,7 @@ impl Watch {
         let mut settings = Settings {
             learn_executions: self.learn_executions,
             learn_for: self.learn_for,
+            learn_acts_for: self.learn_acts_for,
             ..Settings::default()
         };
         thresholds::apply(&self.threshold, &mut settings);

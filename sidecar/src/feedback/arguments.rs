@@ -81,6 +81,8 @@ Examples:
       one that nobody ran
   anomalyctl explain --workload web -- curl -s http://127.0.0.1/healthz
       the same, word by word
+  anomalyctl explain --kind open --name nginx --exe /usr/sbin/nginx --uid 33 /etc/shadow read
+      another act than an execution: its object, then how it is done
 
 A command line that was seen stands for what was seen, parent and user included, unless flags say
 otherwise.
