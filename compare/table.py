@@ -50,7 +50,7 @@ def targets(results):
     for of_set, repeated in results["repeated"].items():
         add(f"{of_set}: recall at the fifth occurrence of a repeated attack", repeated["recall"][4], FIFTH)
         add(f"{of_set}: false groups/day>=threshold on steady days", repeated["steady_groups/day>=threshold"], STEADY, True)
-        for workload in EXACT.keys() & repeated["exact"].keys():
+        for workload in sorted(EXACT.keys() & repeated["exact"].keys()):
             add(f"exact hits, {workload}", repeated["exact"][workload], EXACT[workload])
     return rows
 
