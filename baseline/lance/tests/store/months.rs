@@ -1,6 +1,6 @@
 //! A workload that goes on for months must not fill the disk.
 //!
-//! The engine before the real store through eighty simulated days: a hundred executions that recur every day,
+//! The engine before the real store through sixty simulated days: a hundred executions that recur every day,
 //! and twenty a day that never come back. Of those the database keeps what the
 //! retention says, seven days as normal and thirty-five to be recognised, so it grows until then and not beyond. Files
 //! are compacted and pruned by the number of commits, in the rhythm that ships.
@@ -90,7 +90,7 @@ fn run(engine: &Engine, day: i32, part: u64) {
 
 #[test]
 fn what_a_steady_workload_takes_levels_off() {
-    const DAYS: usize = 80;
+    const DAYS: usize = 60;
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("database");
     let engine = open(&path);
@@ -120,13 +120,13 @@ fn what_a_steady_workload_takes_levels_off() {
     }
     let normal = engine.rows(&|_, state, _| state == RowState::Active).len();
     engine.close(Duration::from_secs(60)).unwrap();
-    let (then, now) = (most(&curve[FULL..DAYS - 20]), most(&curve[DAYS - 20..]));
+    let (then, now) = (most(&curve[FULL..DAYS - 10]), most(&curve[DAYS - 10..]));
     println!(
         "faults: {DAYS} simulated days: files {} before and {} after day {}, bytes {} and {}, rows {} and {}, {normal} \
          of them normal",
         then.1,
         now.1,
-        DAYS - 20,
+        DAYS - 10,
         then.2,
         now.2,
         then.0,
