@@ -267,6 +267,8 @@ pub(crate) struct Object<'a> {
     pub(crate) place: Place<'a>,
     /// What there: empty where the place says all.
     pub(crate) leaf: &'a str,
+    /// Whether it is a path, whose parts say something.
+    pub(crate) is_path: bool,
 }
 
 /// Where an object is.
@@ -281,9 +283,10 @@ pub(crate) enum Place<'a> {
 impl<'a> Object<'a> {
     pub(crate) fn of(kind: Kind, object: &'a str) -> Self {
         match kind.object() {
-            ObjectIs::Word => Self { place: Place::Text(object), leaf: "" },
+            ObjectIs::Word => Self { place: Place::Text(object), leaf: "", is_path: false },
             ObjectIs::Program => {
-                Self { place: Place::Text(""), leaf: if object == ANY { "" } else { object } }
+                let leaf = if object == ANY { "" } else { object };
+                Self { place: Place::Text(""), leaf, is_path: false }
             }
             ObjectIs::Address => match object.parse::<std::net::SocketAddr>() {
                 Ok(address) => Self::of_address(address.ip(), address.port(), object),
@@ -298,7 +301,11 @@ impl<'a> Object<'a> {
         let end = directory.match_indices('/').nth(DEPTH).map_or(directory.len(), |(slash, _)| slash);
         // The whole rest is what may be one among many: a file, or a file in a folder of its own.
         let rest = if end < directory.len() { &path[end + 1..] } else { leaf };
-        Self { place: Place::Text(&directory[..end]), leaf: if rest == ANY { "" } else { rest } }
+        Self {
+            place: Place::Text(&directory[..end]),
+            leaf: if rest == ANY { "" } else { rest },
+            is_path: true,
+        }
     }
 
     fn of_address(address: IpAddr, port: u16, whole: &'a str) -> Self {
@@ -306,7 +313,11 @@ impl<'a> Object<'a> {
         // A public address is nobody's for long. Pods, services and nodes have networks of their own, and those stay.
         let network = (class == AddressClass::Private).then(|| network_of(address));
         let leaf = if network.is_some_and(|network| network != address) { whole } else { "" };
-        Self { place: Place::Network { class, network, port: (port < EPHEMERAL).then_some(port) }, leaf }
+        Self {
+            place: Place::Network { class, network, port: (port < EPHEMERAL).then_some(port) },
+            leaf,
+            is_path: false,
+        }
     }
 }
 

@@ -271,8 +271,7 @@ fn acts_are_what_came_together() {
             &[
                 "manner ptrace attach",
                 "act nginx ptrace attach",
-                "directory ",
-                "file sshd",
+                "word sshd",
                 "object nginx ptrace attach sshd",
             ],
         ),

@@ -39,8 +39,13 @@ pub(super) fn write<W: Words>(mut out: Collector<'_, W>, act: &Execution) -> W {
     out.close();
 
     match object.place {
-        Place::Text(_) if !text.is_empty() => {
+        Place::Text(_) if object.is_path => {
             path::write(&mut out, shapes, text.strip_suffix(crate::act::ANY).unwrap_or(text));
+        }
+        Place::Text(_) if !text.is_empty() && text != crate::act::ANY => {
+            out.open(FeatureClass::Word);
+            shapes.write(text, |piece| out.write(piece));
+            out.close();
         }
         Place::Text(_) => {}
         Place::Network { class, port, .. } => {
