@@ -31,7 +31,10 @@ fn a_new_machine_begins_with_what_another_learned() {
     run(&mut shared(&old)).failed_with(&["was never shared", "--shared"]);
     let ran = run(&mut sharing(&old, &place, "old")).succeeded();
     assert!(ran.err.contains("shared through file://"), "{}", ran.err);
-    assert!(ran.err.contains("2 workloads sent") || ran.err.contains("3 workloads sent"), "{}", ran.err);
+    // Once each, or again where the machine that runs the test brought something new meanwhile.
+    let (before, _) = ran.err.split_once(" workloads sent").unwrap_or_else(|| panic!("{}", ran.err));
+    let sent = before.rsplit(' ').next().and_then(|number| number.parse::<u32>().ok());
+    assert!(sent >= Some(2), "{}", ran.err);
 
     let ran = run(&mut sharing(&new, &place, "new")).succeeded();
     assert!(ran.err.contains("taken"), "{}", ran.err);
