@@ -45,8 +45,16 @@ counters! {
     novel,
     /// Executions without a score because the baselines were not loaded yet.
     while_loading,
-    /// Executions without a score because there were too many workloads.
+    /// Executions without a score because there were too many workloads, or too many new ones within an hour.
     refused,
+    /// Answers that were put off because the rows had to be read back into memory first.
+    while_waking,
+    /// Baselines whose rows were given back to keep the memory budget.
+    slept,
+    /// Baselines whose rows were read back.
+    woken,
+    /// Times that they could not be.
+    failed_wakes,
     /// Executions about whose surroundings the feed could not tell everything.
     unknown_context,
     /// Executions that got no row because there was no room.

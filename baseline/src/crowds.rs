@@ -36,6 +36,12 @@ struct Count {
     days: DaySet,
 }
 
+impl Count {
+    fn is_crowd(&self) -> bool {
+        self.active >= CROWD || (self.active + self.held >= CROWD && self.days.len() >= DAYS)
+    }
+}
+
 /// The places and programs of one kind of act. Empty for executions.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Crowds {
@@ -83,13 +89,21 @@ impl Crowds {
 
     /// Whether an act with these features is done to one among many objects.
     pub(crate) fn is_one_of_many(&self, act: &[Feature]) -> bool {
-        let of_class = |class| act.iter().find(|feature| feature.class == class);
-        of_class(FeatureClass::Object).is_some()
-            && of_class(FeatureClass::Place)
-                .and_then(|&place| self.places.get(&features::pack(place)))
-                .is_some_and(|count| {
-                    count.active >= CROWD || (count.active + count.held >= CROWD && count.days.len() >= DAYS)
-                })
+        place_of_object(act).and_then(|place| self.places.get(&place)).is_some_and(Count::is_crowd)
+    }
+
+    /// The places where there are that many, sorted.
+    pub(crate) fn crowded(&self) -> Box<[Packed]> {
+        let crowds = self.places.iter().filter(|(_, count)| count.is_crowd());
+        let mut places: Vec<_> = crowds.map(|(place, _)| *place).collect();
+        places.sort_unstable();
+        places.into()
+    }
+
+    /// What all of this takes in memory, in bytes, estimated.
+    pub(crate) fn bytes(&self) -> usize {
+        let entries = self.places.capacity() + self.programs.capacity();
+        entries * (size_of::<(Packed, Count)>() + 1) * 8 / 7
     }
 
     /// Whether there is room for one more row of the program that did this.
@@ -100,6 +114,13 @@ impl Crowds {
             _ => count.active < OF_PROGRAM,
         })
     }
+}
+
+/// Where an act's object is, if it has one.
+pub(crate) fn place_of_object(act: &[Feature]) -> Option<Packed> {
+    let of_class = |class| act.iter().find(|feature| feature.class == class);
+    of_class(FeatureClass::Object)?;
+    of_class(FeatureClass::Place).copied().map(features::pack)
 }
 
 fn of_class(features: &[Packed], class: FeatureClass) -> Option<Packed> {

@@ -12,12 +12,16 @@ use std::time::{Duration, Instant};
 use anomaly_vectorizer::{Embedder, Kind};
 use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
-use crate::engine::{Inner, Kinds};
+use crate::engine::{Baseline, Inner, Kinds};
 use crate::row::{Day, StoredRow, Timestamp, WorkloadRecord};
 use crate::store::Access;
+use crate::workload::Workload;
 
 /// How long a workload that begins here waits to be told what others know of it.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long to wait for rows that are not in memory.
+const AWAKENING: Duration = Duration::from_secs(10);
 
 /// Workloads that wait at a time; more begin at once.
 const MAX_WAITING: usize = 1_024;
@@ -157,10 +161,13 @@ impl Peering {
     pub fn own(&self, workload: &str) -> Option<(WorkloadRecord, Vec<StoredRow>)> {
         let kinds = self.inner.kinds(workload)?;
         let mut rows: BTreeMap<(Kind, u128), StoredRow> = BTreeMap::new();
+        let name = workload.into();
         for baseline in kinds.iter() {
             let mut start = Some(0);
             while let Some(from) = start {
-                let (some, next) = baseline.lock().own_rows(from, AT_ONCE);
+                let locked = self.awake(&name, baseline)?;
+                let (some, next) = locked.own_rows(from, AT_ONCE);
+                drop(locked);
                 // By key, because a row that moves meanwhile is met twice.
                 rows.extend(some.into_iter().map(|row| ((row.execution.kind, row.key), row)));
                 start = next;
@@ -204,13 +211,17 @@ impl Peering {
         // Whoever waits goes on when all is told.
         let mut begun: HashMap<Kind, (Timestamp, Day)> = waited.unwrap_or_default();
         let start = begun.values().next().copied();
+        let name: Arc<str> = workload.into();
         for kind in Kind::ALL {
             let rows = by_kind.remove(&kind).unwrap_or_default();
             let when = begun.remove(&kind);
             // A kind that others know and nobody asked about here yet is there when somebody does.
             let when = when.or(if rows.is_empty() { None } else { start });
             let Some(baseline) = inner.baseline(workload, kind, when) else { continue };
-            let told = baseline.lock().begin_telling();
+            let Some(told) = self.awake(&name, &baseline).map(|mut locked| locked.begin_telling()) else {
+                // It is told again with the next news.
+                continue;
+            };
             // Whoever waits meanwhile is next: this would else take the lock again before it wakes.
             for rows in rows.chunks(TOLD_AT_ONCE) {
                 let mut locked = baseline.lock();
@@ -227,6 +238,14 @@ impl Peering {
             inner.begin(workload, kind, baseline);
         }
         inner.others.asked.lock().waiting.remove(workload);
+    }
+
+    /// A baseline with its rows, which are read back where they are not in memory, and stay for a while. Once others'
+    /// rows are among them they stay for good: the store does not have those.
+    fn awake<'b>(&self, name: &Arc<str>, baseline: &'b Baseline) -> Option<MutexGuard<'b, Workload>> {
+        let mut awake = self.inner.awake(name, baseline, Instant::now() + AWAKENING, &|| {})?;
+        self.inner.keep_awake(&mut awake);
+        Some(awake)
     }
 
     /// Says something once, through the engine's notices.

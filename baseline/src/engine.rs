@@ -5,14 +5,15 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anomaly_vectorizer::{Context, Embedder, Execution, Kind};
-use parking_lot::{Condvar, Mutex, RwLock};
+use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 
+use crate::budget::{Asked, Memory};
 use crate::calibration::Prior;
 use crate::counters::{CounterValues, Counters};
 use crate::decide::Tally;
@@ -32,6 +33,12 @@ use crate::writer::{self, Request};
 
 /// Rows that a decision changes under one lock of their workload.
 const AT_ONCE: usize = 256;
+
+/// How long somebody who looks at rows waits for those that are not in memory.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// An hour of executions' times.
+const HOUR: Timestamp = 3_600_000_000;
 
 /// Notices kept until somebody asks for them.
 const MAX_NOTICES: usize = 64;
@@ -93,6 +100,13 @@ enum Found {
     NoRoom,
 }
 
+/// How many workloads began in an hour.
+#[derive(Debug, Default)]
+struct Begun {
+    hour: i64,
+    count: usize,
+}
+
 type Baselines = HashMap<Arc<str>, Kinds>;
 
 /// What the engine and its thread share.
@@ -107,6 +121,9 @@ pub(crate) struct Inner {
     notices: Mutex<VecDeque<String>>,
     /// The day up to which each workload was swept, by address.
     swept: Mutex<HashMap<usize, Day>>,
+    /// Whose rows somebody waits for.
+    pub(crate) asked: Asked,
+    begun: Mutex<Begun>,
     /// What other machines know, and who waits to be told.
     pub(crate) others: Others,
 }
@@ -213,6 +230,12 @@ impl Engine {
             sighting.teach = Teach::Nothing;
         }
         let mut verdict = workload.lock().observe(&sighting, &inner.shared);
+        if verdict.standing == Standing::Waking {
+            counters.while_waking(1);
+            inner.ask(&verdict.workload, &workload);
+            self.nudge();
+            return verdict;
+        }
         if let Some(score) = verdict.score
             && !sighting.execution.kind.is_act()
             && sighting.teach != Teach::Seed
@@ -221,6 +244,41 @@ impl Engine {
         }
         inner.count(&sighting, &verdict);
         verdict
+    }
+
+    /// The same, waiting where what is known of the workload has to be read back into memory first: for whoever can
+    /// wait. When it takes longer than `timeout`, the standing is still [`Standing::Waking`].
+    pub fn observe_patiently(&self, sighting: &Sighting<'_>, timeout: Duration) -> Verdict {
+        let until = Instant::now() + timeout;
+        loop {
+            let answers = self.inner.asked.answers();
+            let verdict = self.observe(sighting);
+            if verdict.standing != Standing::Waking || !self.inner.asked.wait(answers, until) {
+                return verdict;
+            }
+        }
+    }
+
+    /// What the baselines take in memory.
+    pub fn memory(&self) -> Memory {
+        self.inner.memory()
+    }
+
+    /// Has the engine's thread look at once at who waits for it.
+    fn nudge(&self) {
+        if let Some(writer) = &self.writer {
+            self.inner.asked.nudge(|| writer.requests.try_send(Request::Wake).is_ok());
+        }
+    }
+
+    /// A baseline with its rows.
+    fn awake<'b>(&self, name: &Arc<str>, baseline: &'b Baseline) -> Option<MutexGuard<'b, Workload>> {
+        let awake = self.inner.awake(name, baseline, Instant::now() + PATIENCE, &|| self.nudge());
+        if awake.is_none() {
+            self.inner
+                .notice(&format!("what workload {name} knows could not be read back into memory in time"));
+        }
+        awake
     }
 
     /// The way of what other machines know into this engine. It keeps the baselines, not the engine's thread.
@@ -233,10 +291,11 @@ impl Engine {
     pub fn copy_of(&self, workload: &str) -> Self {
         let Shared { settings, method, embedder, .. } = &self.inner.shared;
         let copy = Self::in_memory(settings.clone(), Arc::clone(embedder), *method);
-        if let Some((name, originals)) = self.inner.baselines.read().get_key_value(workload) {
-            originals
-                .iter()
-                .for_each(|original| copy.inner.insert(Arc::clone(name), original.lock().clone()));
+        let name: Arc<str> = workload.into();
+        for original in self.inner.kinds(workload).unwrap_or_default().iter() {
+            if let Some(original) = self.awake(&name, original) {
+                copy.inner.insert(Arc::clone(&name), original.clone());
+            }
         }
         copy
     }
@@ -278,7 +337,11 @@ impl Engine {
         let mut workloads = self.inner.workloads();
         // Stable: the kinds of a workload stay in their order.
         workloads.sort_by(|a, b| a.0.cmp(&b.0));
-        workloads.iter().for_each(|(_, workload)| workload.lock().views(keep, &mut views));
+        for (name, workload) in &workloads {
+            if let Some(workload) = self.awake(name, workload) {
+                workload.views(keep, &mut views);
+            }
+        }
         views
     }
 
@@ -286,21 +349,24 @@ impl Engine {
     /// not exist.
     pub fn learned_since(&self, workload: &str, kind: Kind, from: Day) -> usize {
         let kinds = self.inner.kinds(workload).unwrap_or_default();
-        kinds.get(kind).map_or(0, |baseline| baseline.lock().learned_since(from))
+        let baseline = kinds.get(kind).and_then(|baseline| self.awake(&workload.into(), baseline));
+        baseline.map_or(0, |baseline| baseline.learned_since(from))
     }
 
     /// How the score of a row comes about, were it to run now in the surroundings that it was seen in; `None` where
     /// there is none.
     pub fn inspect_row(&self, workload: &str, key: u128) -> Option<Inspection> {
         let kinds = self.inner.kinds(workload)?;
-        kinds.iter().find_map(|baseline| baseline.lock().inspect_row(key, &self.inner.shared))
+        let name = workload.into();
+        kinds.iter().find_map(|baseline| self.awake(&name, baseline)?.inspect_row(key, &self.inner.shared))
     }
 
     /// How the score of an execution comes about, were it to run now; `None` where there is no such workload, or nothing
     /// of this kind was seen of it. Nothing is learned and no account changed.
     pub fn inspect(&self, workload: &str, execution: &Execution, context: &Context) -> Option<Inspection> {
         let kinds = self.inner.kinds(workload)?;
-        Some(kinds.get(execution.kind)?.lock().inspect(execution, context, &self.inner.shared))
+        let baseline = self.awake(&workload.into(), kinds.get(execution.kind)?)?;
+        Some(baseline.inspect(execution, context, &self.inner.shared))
     }
 
     /// Ends the warm-up of every workload, whatever was seen: a recorded baseline is complete by definition.
@@ -317,7 +383,11 @@ impl Engine {
 
     /// Rows that the store does not have yet.
     pub fn unsaved_rows(&self) -> usize {
-        self.inner.workloads().iter().map(|(_, workload)| workload.lock().waiting(true)).sum()
+        let unsaved = |baseline: &Baseline| {
+            let baseline = baseline.lock();
+            baseline.waiting(true) + baseline.asleep().map_or(0, |asleep| asleep.touched().0)
+        };
+        self.inner.workloads().iter().map(|(_, baseline)| unsaved(baseline)).sum()
     }
 
     /// What there is to say, one printable line each; each is handed out once.
@@ -332,7 +402,7 @@ impl Engine {
     pub fn flush(&self, timeout: Duration) -> Result<(), StoreError> {
         let Some(writer) = &self.writer else { return Ok(()) };
         let (answer, answered) = sync_channel(1);
-        if writer.requests.try_send(Request::Flush(answer)).is_err() {
+        if writer.requests.try_send(Request::Flush(answer, Instant::now() + timeout)).is_err() {
             return Err(failed("saving", "the store's thread is gone or busy"));
         }
         answered.recv_timeout(timeout).unwrap_or_else(|_| {
@@ -362,7 +432,13 @@ impl Engine {
 impl Inner {
     fn new(settings: Settings, embedder: Arc<dyn Embedder>, method: Method) -> Self {
         Self {
-            shared: Shared { settings, method, embedder, counters: Counters::default() },
+            shared: Shared {
+                settings,
+                method,
+                embedder,
+                counters: Counters::default(),
+                turn: AtomicU64::new(1),
+            },
             baselines: RwLock::default(),
             lineage: Mutex::default(),
             phase: Mutex::new(Phase::Loading),
@@ -371,6 +447,8 @@ impl Inner {
             reader: AtomicBool::new(false),
             notices: Mutex::default(),
             swept: Mutex::default(),
+            asked: Asked::default(),
+            begun: Mutex::default(),
             others: Others::default(),
         }
     }
@@ -384,7 +462,9 @@ impl Inner {
             if let Some(baseline) = kinds.and_then(|kinds| kinds.get(kind)) {
                 return Found::There(Arc::clone(baseline));
             }
-            if kinds.is_none() && baselines.len() >= self.shared.settings.max_workloads {
+            if kinds.is_none()
+                && (baselines.len() >= self.shared.settings.max_workloads || !self.may_begin(time))
+            {
                 return Found::NoRoom;
             }
         }
@@ -393,14 +473,28 @@ impl Inner {
         }
         let name: Arc<str> = workload.into();
         let new = Workload::new(Arc::clone(&name), kind, &self.shared, time, day);
-        self.add(&name, kind, Arc::new(Mutex::new(new))).map_or(Found::NoRoom, Found::There)
+        self.add(&name, kind, Arc::new(Mutex::new(new)), time).map_or(Found::NoRoom, Found::There)
+    }
+
+    /// Whether one more workload may begin within this hour. A clock that jumps back begins another.
+    fn may_begin(&self, time: Timestamp) -> bool {
+        let mut begun = self.begun.lock();
+        let hour = time.div_euclid(HOUR);
+        // Around the full hour executions come late.
+        if hour > begun.hour || hour < begun.hour - 1 {
+            *begun = Begun { hour, count: 0 };
+        }
+        begun.count < self.shared.settings.max_new_workloads
     }
 
     /// Adds a kind of act of a workload, where there is room for it and it is not there; the one that is there then.
-    fn add(&self, name: &Arc<str>, kind: Kind, new: Baseline) -> Option<Baseline> {
+    fn add(&self, name: &Arc<str>, kind: Kind, new: Baseline, time: Timestamp) -> Option<Baseline> {
         let mut baselines = self.baselines.write();
-        if baselines.len() >= self.shared.settings.max_workloads && !baselines.contains_key(name) {
-            return None;
+        if !baselines.contains_key(name) {
+            if baselines.len() >= self.shared.settings.max_workloads || !self.may_begin(time) {
+                return None;
+            }
+            self.begun.lock().count += 1;
         }
         let Kinds(kinds) = baselines.entry(Arc::clone(name)).or_default();
         Some(Arc::clone(kinds[kind as usize].get_or_insert(new)))
@@ -423,7 +517,8 @@ impl Inner {
     /// Puts one that [`baseline`](Self::baseline) gave among the others.
     pub(crate) fn begin(&self, workload: &str, kind: Kind, baseline: Baseline) {
         let name: Arc<str> = workload.into();
-        let there = self.add(&name, kind, Arc::clone(&baseline));
+        let time = baseline.lock().record.first_seen;
+        let there = self.add(&name, kind, Arc::clone(&baseline), time);
         if there.is_some_and(|there| !Arc::ptr_eq(&there, &baseline)) {
             // It did not wait any longer.
             self.others.ask_again(&name);
@@ -445,7 +540,11 @@ impl Inner {
             Standing::Learning(_) => counters.learning(1),
             Standing::Known | Standing::Learned => counters.learned(1),
             Standing::Held => counters.held(1),
-            Standing::Denied | Standing::Unlearned | Standing::Loading | Standing::Refused => {}
+            Standing::Denied
+            | Standing::Unlearned
+            | Standing::Loading
+            | Standing::Waking
+            | Standing::Refused => {}
         }
     }
 
@@ -575,6 +674,11 @@ impl Inner {
     /// Whether a workload has not been swept on this day of its calendar yet. Asking marks it.
     pub(crate) fn sweep_is_due(&self, workload: &Arc<Mutex<Workload>>, day: Day) -> bool {
         self.swept.lock().insert(Arc::as_ptr(workload).addr(), day) != Some(day)
+    }
+
+    /// Notes that a workload was not swept after all.
+    pub(crate) fn sweep_again(&self, workload: &Baseline) {
+        self.swept.lock().remove(&Arc::as_ptr(workload).addr());
     }
 
     /// Says something once. The oldest goes when nobody listens.

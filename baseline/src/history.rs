@@ -114,6 +114,13 @@ impl Today {
         Self { day, ..Self::default() }
     }
 
+    /// What it has in memory beside itself, in bytes, estimated.
+    pub(crate) fn bytes(&self) -> usize {
+        let news = |news: &News| size_of::<News>() + news.features.len() * size_of::<Packed>();
+        let groups = self.highest.capacity() + self.alerted.capacity();
+        self.news.iter().map(news).sum::<usize>() + (groups + self.runs.capacity()) * 32
+    }
+
     /// The threshold that keeps the day's budget, for an execution of `group`.
     pub(crate) fn threshold(&self, calibration: &Calibration, group: Option<Group>) -> Score {
         let mut spent = [Score::ZERO; SPENDABLE + 1];

@@ -72,6 +72,19 @@ impl Index {
         self.len
     }
 
+    /// What all of this takes in memory, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        let of_list = |list: &List| {
+            list.sum.capacity() * size_of::<f32>()
+                + list.bytes.capacity()
+                + (list.inverse_norms.capacity() + list.rows.capacity()) * size_of::<u32>()
+        };
+        self.lists.iter().map(of_list).sum::<usize>()
+            + self.lists.capacity() * size_of::<List>()
+            + self.centroids.capacity() * size_of::<Bytes>()
+            + self.places.capacity() * size_of::<Option<Place>>()
+    }
+
     /// Adds a row's vector. The row must not be in it.
     pub(crate) fn insert(&mut self, row: u32, vector: &Vector) {
         let bytes = quantise(vector);

@@ -7,6 +7,7 @@
 //! and the exact comparison, turns the distance into a score by its own calibration, learns what the policy allows, and
 //! says why.
 
+mod budget;
 mod calibration;
 mod counters;
 mod crowds;
@@ -36,6 +37,7 @@ mod verdict;
 mod workload;
 mod writer;
 
+pub use budget::Memory;
 pub use calibration::{Calibration, History, Prior};
 pub use counters::CounterValues;
 pub use distance::Measure;

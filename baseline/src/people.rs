@@ -82,8 +82,13 @@ impl People {
     }
 
     /// Applies what waits, in memory.
-    pub(crate) fn apply(&mut self, inner: &Inner, access: Access) {
+    pub(crate) fn apply(&mut self, inner: &Inner, store: &mut dyn Store, access: Access) {
         for feedback in std::mem::take(&mut self.waiting) {
+            if let Err(error) = inner.wake_all_kinds(store, &feedback.workload) {
+                inner.notice(&format!("{error}; what people decided about it waits"));
+                self.waiting.push(feedback);
+                continue;
+            }
             let outcome = inner.apply(&feedback);
             self.done.insert(feedback.id);
             if access == Access::Writer {

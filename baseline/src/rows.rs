@@ -7,6 +7,10 @@ use anomaly_vectorizer::{Embedder, Embedding, Execution, Feature, FeatureClass, 
 use crate::crowds::Crowds;
 use crate::features::{self, Packed};
 use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp};
+use crate::workload::Touch;
+
+/// What the allocator adds to each piece of memory, about.
+const ALLOCATION: usize = 16;
 
 /// What the store does not have yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,6 +98,21 @@ impl Row {
         self.last_seen = self.last_seen.max(time);
     }
 
+    /// Counts the runs that there were while the row was not in memory.
+    pub(crate) fn ran(&mut self, touch: &Touch) {
+        self.days.extend(touch.days);
+        self.count = self.count.saturating_add(u64::from(touch.runs));
+        self.last_seen = self.last_seen.max(touch.last);
+    }
+
+    /// What it has in memory beside itself, in bytes, what the allocator adds included.
+    fn bytes(&self) -> usize {
+        let Execution { name, parent, grandparent, arguments, .. } = &self.execution;
+        let text = name.len() + parent.len() + grandparent.len();
+        let arguments = arguments.iter().map(|argument| argument.len() + 1).sum::<usize>();
+        text + arguments + self.features.len() * size_of::<Packed>() + 5 * ALLOCATION
+    }
+
     /// Earlier runs on `day`.
     pub(crate) fn runs_on(&self, day: Day) -> u32 {
         if self.days.last == day { self.runs_today } else { 0 }
@@ -107,6 +126,8 @@ pub(crate) struct Rows {
     free: Vec<u32>,
     by_key: HashMap<u128, u32>,
     by_state: [usize; 4],
+    /// What the rows have in memory beside their slots.
+    bytes: usize,
     pub(crate) crowds: Crowds,
 }
 
@@ -135,6 +156,7 @@ impl Rows {
             self.remove(number);
         }
         self.by_state[row.state as usize] += 1;
+        self.bytes += row.bytes();
         self.crowds.add(&row);
         let key = row.key;
         let number = match self.free.pop() {
@@ -154,6 +176,7 @@ impl Rows {
     pub(crate) fn remove(&mut self, number: u32) -> Option<Row> {
         let row = self.slots.get_mut(number as usize)?.take()?;
         self.by_key.remove(&row.key);
+        self.bytes -= row.bytes();
         self.by_state[row.state as usize] -= 1;
         self.crowds.remove(&row);
         self.free.push(number);
@@ -169,6 +192,13 @@ impl Rows {
             row.state = state;
             self.crowds.add(row);
         }
+    }
+
+    /// What all of this takes in memory, in bytes, estimated.
+    pub(crate) fn bytes(&self) -> usize {
+        let slots = self.slots.capacity() * size_of::<Option<Row>>();
+        let keys = self.by_key.capacity() * (size_of::<(u128, u32)>() + 1) * 8 / 7;
+        self.bytes + slots + keys + self.free.capacity() * size_of::<u32>() + self.crowds.bytes()
     }
 
     /// One past the highest row number.

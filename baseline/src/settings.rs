@@ -69,6 +69,13 @@ pub struct Settings {
     pub max_held: usize,
     /// Workloads kept.
     pub max_workloads: usize,
+    /// Workloads that may begin within an hour: what starts containers without end under ever new names would otherwise
+    /// fill the database before anybody looks.
+    pub max_new_workloads: usize,
+    /// What the baselines of all workloads may take in memory, in bytes, estimated. Those that nobody asked for longest
+    /// are kept as exact keys alone and read back when they are needed. `usize::MAX`: no bound. Without a store it is
+    /// not looked at.
+    pub memory_budget: usize,
 }
 
 impl Settings {
@@ -125,6 +132,9 @@ impl Default for Settings {
             max_rows: 100_000,
             max_held: 5_000,
             max_workloads: 10_000,
+            // Ten times the pods of a large node.
+            max_new_workloads: 1_000,
+            memory_budget: 64 << 20,
         }
     }
 }

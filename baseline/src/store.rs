@@ -65,6 +65,14 @@ pub trait Store: Send {
         each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
     ) -> Result<Vec<String>, StoreError>;
 
+    /// The rows of one workload, as they were saved last; `None` where it has no table any more. What was wrong with it
+    /// and what was done about it goes to `notices`, one line each.
+    fn load_rows(
+        &mut self,
+        workload: &str,
+        notices: &mut Vec<String>,
+    ) -> Result<Option<Vec<StoredRow>>, StoreError>;
+
     /// Writes the rows (insert, or replace by kind and key) and the record. When it returns `Ok`, they are on the
     /// disk: they survive a power cut.
     fn save(&mut self, workload: &str, record: &WorkloadRecord, rows: &[StoredRow])

@@ -57,7 +57,10 @@ pub enum Standing {
     Unlearned,
     /// No score: the baselines are being loaded.
     Loading,
-    /// No score: there are more workloads than the settings allow.
+    /// No score yet, and nothing learned: what is known of the workload is being read back into memory. To be asked
+    /// again when it is there, within milliseconds: see [`Engine::observe_patiently`](crate::Engine::observe_patiently).
+    Waking,
+    /// No score: there are more workloads than the settings allow, or they came too fast.
     Refused,
 }
 

@@ -184,6 +184,11 @@ pub(crate) struct Watch {
     )]
     pub(crate) learn_acts_for: Duration,
 
+    /// What the baselines of all workloads may take in memory, in MiB: those that nothing asked for longest are kept as
+    /// exact keys and read back when they are needed
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Baseline")]
+    pub(crate) memory_budget: u32,
+
     /// From which score an execution is novel: auto (0.85, more on a day flooded with novelty) or a number; with a
     /// pattern, such as ci*=0.95, for some workloads; may be repeated
     #[arg(long, value_name = "[PATTERN=]SCORE", default_value = "auto", help_heading = "Baseline")]
@@ -257,8 +262,13 @@ impl Watch {
             learn_executions: self.learn_executions,
             learn_for: self.learn_for,
             learn_acts_for: self.learn_acts_for,
+            memory_budget: (self.memory_budget as usize) << 20,
             ..Settings::default()
         };
+        if !self.replay.is_empty() {
+            // In a recording all workloads may begin at once.
+            settings.max_new_workloads = usize::MAX;
+        }
         thresholds::apply(&self.threshold, &mut settings);
         settings
     }

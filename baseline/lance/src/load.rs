@@ -49,6 +49,28 @@ impl LanceStore {
         Ok(std::mem::take(&mut self.notices))
     }
 
+    /// The rows of one workload, read anew; `None` where it has no table any more.
+    pub(crate) fn load_one(&mut self, workload: &str) -> Result<Option<Vec<StoredRow>>, StoreError> {
+        let name = names::table_name(&self.org, workload);
+        // What is known of its housekeeping stays known where nothing is wrong.
+        if let Attempt::Whole(content) = self.attempt(&name, None)
+            && content.identity == self.identity(workload)
+        {
+            return Ok(Some(content.rows));
+        }
+        if let Some(content) = self.load_table(&name)? {
+            return Ok(Some(content.rows));
+        }
+        if manifests::list(&self.folder(&name)).is_ok_and(|versions| versions.is_empty()) {
+            return Ok(None);
+        }
+        Err(StoreError::Failed {
+            operation: "loading",
+            workload: cause::one_line(workload),
+            cause: self.notices.pop().unwrap_or_else(|| "its table cannot be read now".into()),
+        })
+    }
+
     /// The names of this org's tables, sorted.
     fn table_names(&self) -> io::Result<Vec<String>> {
         let mut tables = Vec::new();

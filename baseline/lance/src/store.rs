@@ -260,6 +260,16 @@ impl Store for LanceStore {
         self.load_all(each)
     }
 
+    fn load_rows(
+        &mut self,
+        workload: &str,
+        notices: &mut Vec<String>,
+    ) -> Result<Option<Vec<StoredRow>>, StoreError> {
+        let rows = self.load_one(workload);
+        notices.append(&mut self.notices);
+        rows
+    }
+
     fn save(
         &mut self,
         workload: &str,

@@ -77,6 +77,16 @@ impl Workload {
         (end < self.rows.end()).then_some(end)
     }
 
+    /// Whether a sweep would change nothing today.
+    pub(crate) fn is_swept(&self, shared: &Shared) -> bool {
+        let calendar = self.record.days;
+        let rows = (0..self.rows.end()).filter_map(|number| self.rows.get(number));
+        rows.filter_map(|row| Some((row.own_state()?, row))).all(|(own, row)| {
+            let fate = fate_of(own, &row.days, &calendar, shared.settings.retention_days);
+            matches!(fate, Fate::Keep) && row.days.last <= calendar.last
+        })
+    }
+
     /// A row of days that the calendar was turned back from was seen lately.
     fn return_from_the_future(&mut self, number: u32, calendar: &DaySet) {
         let Some(row) = self.rows.get_mut(number).filter(|row| row.days.last > calendar.last) else { return };

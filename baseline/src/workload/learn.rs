@@ -205,8 +205,9 @@ impl Workload {
     /// Puts an active row, whose vector is not at hand, into the index.
     pub(super) fn activate(&mut self, number: u32, shared: &Shared) {
         let Some(row) = self.rows.get(number) else { return };
-        shared.embedder.embed(&row.execution, &mut self.scratch.embedding);
-        let vector: Vector = self.scratch.embedding.vector;
+        let embedding = &mut self.scratch.get_or_insert_default().embedding;
+        shared.embedder.embed(&row.execution, embedding);
+        let vector: Vector = embedding.vector;
         self.index.insert(number, &vector);
         self.activate_features(number);
     }

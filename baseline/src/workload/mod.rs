@@ -4,9 +4,11 @@ mod calendar;
 mod learn;
 mod others;
 mod save;
+mod sleep;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use anomaly_vectorizer::act::anything_there;
 use anomaly_vectorizer::{Embedder, Embedding, Execution, Kind, Seen};
@@ -28,6 +30,7 @@ use crate::verdict::{Progress, Sighting, Standing, Teach, Verdict, WorkloadStatu
 
 use self::learn::never_learn;
 use self::save::UnsavedRows;
+pub(crate) use self::sleep::{Asleep, Gathered, Touch};
 
 /// What every workload of an engine shares.
 pub(crate) struct Shared {
@@ -35,6 +38,15 @@ pub(crate) struct Shared {
     pub(crate) method: Method,
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) counters: Counters,
+    /// How often the engine's thread has come by: what tells which workload was asked last, cheaper than a clock.
+    pub(crate) turn: AtomicU64,
+}
+
+impl Shared {
+    /// The turn that it is.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.load(Relaxed)
+    }
 }
 
 /// The baseline of one kind of act of one workload.
@@ -65,7 +77,14 @@ pub(crate) struct Workload {
     told: u32,
     /// Whether active rows went since what they add up to was computed.
     shrunk: bool,
-    scratch: WorkSpace,
+    /// Made when it is needed.
+    scratch: Option<Box<WorkSpace>>,
+    /// What is kept in the place of rows that are not in memory.
+    asleep: Option<Box<Asleep>>,
+    /// The turn in which it was asked last.
+    pub(crate) used: u64,
+    /// The turn until which its rows stay, because somebody waited for them and has not asked again yet.
+    pub(crate) owed_until: u64,
 }
 
 /// Buffers that live as long as the workload, so that an execution allocates nothing that stays.
@@ -105,7 +124,10 @@ impl Workload {
             unsaved: UnsavedRows::default(),
             told: 0,
             shrunk: false,
-            scratch: WorkSpace::default(),
+            scratch: None,
+            asleep: None,
+            used: 0,
+            owed_until: 0,
         }
     }
 
@@ -137,14 +159,19 @@ impl Workload {
 
     /// Scores an execution, and learns from it what the policy allows.
     pub(crate) fn observe(&mut self, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
+        self.used = shared.turn();
+        if self.asleep.is_some() {
+            return self.observe_asleep(sighting, shared);
+        }
+        self.owed_until = 0;
         self.roll(sighting.day, sighting.time, shared);
-        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut scratch = self.scratch.take().unwrap_or_default();
         shared.embedder.embed(sighting.execution, &mut scratch.embedding);
         let verdict = match self.one_of_many(sighting.execution, shared, &mut scratch.embedding) {
             Some(any) => self.judge(&Sighting { execution: &any, ..*sighting }, shared, &mut scratch),
             None => self.judge(sighting, shared, &mut scratch),
         };
-        self.scratch = scratch;
+        self.scratch = Some(scratch);
         verdict
     }
 
@@ -180,7 +207,7 @@ impl Workload {
         let active = row.and_then(|number| self.rows.get(number)).filter(|row| row.state == RowState::Active);
         let (is_known, is_repeat) =
             (active.is_some(), active.is_some_and(|row| context.is_within(&row.seen)));
-        if teach == Teach::Policy || (teach == Teach::Seed && learning) {
+        if self.teaches(teach) {
             self.count_execution(time, day);
         }
         if let Some(number) = row.filter(|_| is_repeat) {
@@ -256,9 +283,9 @@ impl Workload {
     /// An execution that is known in this very context.
     fn repeat(&mut self, number: u32, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
         let Sighting { context, time, day, teach, .. } = *sighting;
-        let learning = self.record.learned_at.is_none();
+        let teaches = self.teaches(teach);
         let row = self.rows.get_mut(number).expect("the caller found it");
-        if teach == Teach::Policy || (teach == Teach::Seed && learning) {
+        if teaches {
             let new_day = row.days.last != day;
             row.run(time, day);
             let new_context = row.seen.insert(&context);
@@ -266,7 +293,18 @@ impl Workload {
             self.mark(number, if new_day || new_context { Unsaved::Row } else { Unsaved::Counts });
         }
         let seen = self.rows.get(number).map_or(0, Row::total);
-        if learning {
+        self.repeated(seen, sighting, shared)
+    }
+
+    /// Whether anything is to be learned from this.
+    fn teaches(&self, teach: Teach) -> bool {
+        teach == Teach::Policy || (teach == Teach::Seed && self.record.learned_at.is_none())
+    }
+
+    /// What is said about a repeat.
+    fn repeated(&mut self, seen: u64, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
+        let Sighting { time, teach, .. } = *sighting;
+        if self.record.learned_at.is_none() {
             if teach != Teach::Nothing {
                 self.record.recent.note(false, time);
             }
@@ -385,10 +423,10 @@ impl Workload {
             kind: self.kind,
             learning: learned_at.is_none().then(|| self.progress(last_seen, shared)),
             executions,
-            rows: self.rows.count(RowState::Active),
+            rows: self.count(RowState::Active),
             elsewhere: self.known_elsewhere(),
-            held: self.rows.count(RowState::Held),
-            denied: self.rows.count(RowState::Denied),
+            held: self.count(RowState::Held),
+            denied: self.count(RowState::Denied),
             threshold: self.threshold(None),
             warnings: self.warnings.clone(),
             window: self.record.window,

@@ -97,11 +97,12 @@ impl Workload {
         }
         *record = false;
         let mut batch = Batch { rows: Vec::new(), deleted: gone };
+        let embedding = &mut self.scratch.get_or_insert_default().embedding;
         for number in numbers {
             let Some(row) = self.rows.get_mut(number) else { continue };
             // A number may be listed for its counts and for itself: once is enough.
             if std::mem::replace(&mut row.unsaved, Unsaved::Nothing) != Unsaved::Nothing {
-                batch.rows.extend(to_stored(row, embedder, &mut self.scratch.embedding));
+                batch.rows.extend(to_stored(row, embedder, embedding));
             }
         }
         Some(batch)

@@ -19,6 +19,8 @@ pub(crate) struct Memory {
     pub(crate) settlings: Arc<Mutex<Vec<u128>>>,
     /// Whether nothing can be saved.
     pub(crate) full: Arc<AtomicBool>,
+    /// Whether rows cannot be read back.
+    pub(crate) unreadable: Arc<AtomicBool>,
     /// Whether nothing can be settled.
     pub(crate) unsettling: Arc<AtomicBool>,
     pub(crate) reader: Arc<AtomicBool>,
@@ -67,6 +69,15 @@ impl Store for Memory {
             each(name, record, rows.into_values().collect());
         }
         Ok(Vec::new())
+    }
+
+    fn load_rows(
+        &mut self,
+        workload: &str,
+        _: &mut Vec<String>,
+    ) -> Result<Option<Vec<StoredRow>>, StoreError> {
+        unless(&self.unreadable)?;
+        Ok(self.tables.lock().get(workload).map(|(_, rows)| rows.values().cloned().collect()))
     }
 
     fn save(

@@ -83,6 +83,10 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "retention_days", kind: Kind::Count, title: "Retention in days",
         description: "What was not seen for this many days is forgotten.",
         example: "30" },
+    Key { name: "memory_budget", kind: Kind::Count, title: "Memory in MiB",
+        description: "What the baselines of all workloads may take in memory, in MiB. Those that nothing asked for \
+                      longest are kept as exact keys and read back when they are needed.",
+        example: "256" },
     Key { name: "scrub", kind: Kind::Names, title: "Names of secrets",
         description: "Flags, variables, fields and headers of these names have secret values, beside the many that are \
                       known; capitals make no difference.",

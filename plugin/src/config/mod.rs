@@ -144,6 +144,11 @@ impl Config {
             }
             "warn" => settings.warn = score(value).ok_or(A_SCORE)?,
             "critical" => settings.critical = score(value).ok_or(A_SCORE)?,
+            "memory_budget" => {
+                let budget = value.as_u64().and_then(|mib| usize::try_from(mib).ok()).filter(|mib| *mib > 0);
+                let budget = budget.and_then(|mib| mib.checked_mul(1 << 20));
+                settings.memory_budget = budget.ok_or("a number of MiB, at least 1")?;
+            }
             "retention_days" => {
                 let days = value.as_u64().and_then(|days| u16::try_from(days).ok()).filter(|days| *days > 0);
                 settings.retention_days = days.ok_or("a number of days from 1 to 65535")?;
@@ -173,6 +178,7 @@ impl Config {
             "thresholds" | "scrub" => "[]".to_owned(),
             "warn" => settings.warn.value().to_string(),
             "critical" => settings.critical.value().to_string(),
+            "memory_budget" => (settings.memory_budget >> 20).to_string(),
             "retention_days" => settings.retention_days.to_string(),
             _ => unreachable!("the caller took the name from the table of keys"),
         }

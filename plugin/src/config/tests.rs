@@ -19,7 +19,7 @@ fn every_key_changes_what_it_says() {
     let config = read(json!({
         "path": "/data", "org": "shop", "workload": "{unit}", "feed": "falco", "learn_below": 0.3,
         "learn_executions": 7, "learn_for": "2h", "threshold": "0.9", "warn": 0.8, "critical": "0.97",
-        "retention_days": 30, "thresholds": ["ci*=0.95", "a=b=auto"], "shared": "s3://bucket/prefix",
+        "retention_days": 30, "memory_budget": 16, "thresholds": ["ci*=0.95", "a=b=auto"], "shared": "s3://bucket/prefix",
         "shared_machine": "web-1", "shared_interval": "5m", "shared_agree": 2, "scrub": ["--licence-number", "PIN"],
     }));
     let score = |text: &str| text.parse::<Score>().expect("a score");
@@ -40,6 +40,7 @@ fn every_key_changes_what_it_says() {
             warn: score("0.8"),
             critical: score("0.97"),
             retention_days: 30,
+            memory_budget: 16 << 20,
             ..Settings::default()
         },
         scrub: vec!["--licence-number".into(), "PIN".into()],

@@ -86,6 +86,10 @@ impl Store for Newer {
         self.0.take().map_or_else(|| Ok(Vec::new()), Err)
     }
 
+    fn load_rows(&mut self, _: &str, _: &mut Vec<String>) -> Result<Option<Vec<StoredRow>>, StoreError> {
+        Ok(None)
+    }
+
     fn save(&mut self, _: &str, _: &WorkloadRecord, _: &[StoredRow]) -> Result<(), StoreError> {
         Ok(())
     }

@@ -225,14 +225,13 @@ impl Core {
             .learning_workloads
             .set(status.iter().filter(|workload| workload.learning.is_some()).count() as u64);
         metrics.unsaved_rows.set(engine.unsaved_rows() as u64);
-        metrics.memory_byte_count.set(rows as u64 * ROW_BYTES);
+        let memory = engine.memory();
+        metrics.memory_byte_count.set(memory.bytes as u64);
+        metrics.sleeping_baselines.set(memory.asleep as u64);
         self.sharing_gauges();
         engine.notices().iter().for_each(|notice| say::warn(notice));
     }
 }
-
-/// What a row takes in memory: its vector, its execution, its features, its place in the maps.
-const ROW_BYTES: u64 = 1_400;
 
 /// One line about what was chosen and why.
 fn chosen(kind: FeedKind, steps: &[StepDown]) -> String {
@@ -290,6 +289,7 @@ fn turn(core: &Core, own: Option<&mut Box<dyn Feed>>, files: &mut Files) -> Resu
         }
     }
     core.find_pending(files, now, wall_clock());
+    core.judge_sleeping(now);
     Ok(())
 }
 

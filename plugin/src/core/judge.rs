@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use anomaly_baseline::{Explanation, Sighting, Standing, Teach, utc_day};
+use anomaly_baseline::{Explanation, Sighting, Standing, Teach, Verdict, utc_day};
 use anomaly_capture::Observation;
 use anomaly_vectorizer::{Context, Execution};
 
@@ -15,6 +15,7 @@ use super::join::{Found, Told};
 use super::judged::Judged;
 use super::pending::Held;
 use super::places::{Files, Missing, Place, Placed, Places};
+use super::sleeping::Waiting;
 use super::verdicts::Handle;
 use crate::acts::JudgedAct;
 use crate::event::execution;
@@ -25,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The same while no event of Falco's has told of any execution.
 const PATIENCE_UNHEARD: Duration = Duration::from_millis(50);
+
+/// How long a recording waits for a baseline to be read back into memory.
+const WAKING: Duration = Duration::from_secs(5);
 
 /// How long an execution waits for its container's image, in microseconds.
 const IMAGE_PATIENCE: i64 = anomaly_capture::workload::PATIENCE.as_micros() as i64;
@@ -88,8 +92,18 @@ impl Core {
             self.judge_placed(Box::new(observation), placed, Teach::Seed);
             return None;
         };
-        let (judged, standing) = self.judge_in(&workload, &observation, Teach::Seed);
-        matches!(standing, Standing::Known | Standing::Learning(_)).then(|| self.verdicts.insert(judged))
+        let verdict = self.ask(&workload, &observation, Teach::Seed);
+        match verdict.standing {
+            Standing::Known | Standing::Learning(_) => {
+                Some(self.verdicts.insert(self.judged(&observation, verdict, Teach::Seed)))
+            }
+            Standing::Waking => {
+                // It may still be there to be learned.
+                self.judge_later(Box::new(observation), workload, Teach::Seed);
+                None
+            }
+            _ => None,
+        }
     }
 
     /// An execution that a feed's thread delivered, for which no event of Falco's is waited.
@@ -164,16 +178,12 @@ impl Core {
 
     fn judge_placed(&self, observation: Box<Observation>, placed: Placed, teach: Teach) -> Handle {
         match placed {
-            Placed::Known(workload) => {
-                let (judged, _) = self.judge_in(&workload, &observation, teach);
-                self.verdicts.insert(judged)
-            }
+            Placed::Known(workload) => self.judge_in(workload, observation, teach),
             // A replay's containers are not this machine's: no file here tells of them.
             Placed::Unknown(missing) if missing.container.is_none() && !self.is_live() => {
                 let workload = Places::unknown_container();
                 self.metrics.unknown_containers.add(1);
-                let (judged, _) = self.judge_in(&workload, &observation, teach);
-                self.verdicts.insert(judged)
+                self.judge_in(workload, observation, teach)
             }
             Placed::Unknown(missing) => {
                 let handle = self.verdicts.reserve();
@@ -186,7 +196,23 @@ impl Core {
         }
     }
 
-    fn judge_in(&self, workload: &str, observation: &Observation, teach: Teach) -> (Arc<Judged>, Standing) {
+    fn judge_in(&self, workload: Arc<str>, observation: Box<Observation>, teach: Teach) -> Handle {
+        let verdict = self.ask(&workload, &observation, teach);
+        if verdict.standing == Standing::Waking {
+            return self.judge_later(observation, workload, teach);
+        }
+        self.verdicts.insert(self.judged(&observation, verdict, teach))
+    }
+
+    /// Judges when the workload's baseline is in memory.
+    fn judge_later(&self, observation: Box<Observation>, workload: Arc<str>, teach: Teach) -> Handle {
+        let handle = self.verdicts.reserve();
+        self.put_off(Waiting { observation, teach, workload, handle, since: Instant::now() });
+        handle
+    }
+
+    /// Has the engine score an execution and learn from it.
+    pub(super) fn ask(&self, workload: &str, observation: &Observation, teach: Teach) -> Verdict {
         let sighting = Sighting {
             workload,
             execution: &observation.execution,
@@ -197,13 +223,21 @@ impl Core {
             pid: observation.identity.tgid,
             ppid: observation.ppid,
         };
-        let verdict = self.engine().observe(&sighting);
-        let standing = verdict.standing;
+        if self.is_live() {
+            self.engine().observe(&sighting)
+        } else {
+            // A recording can wait, and nobody comes by who would judge it later.
+            self.engine().observe_patiently(&sighting, WAKING)
+        }
+    }
+
+    /// What is told of an execution, and injected where Falco has no event of it.
+    fn judged(&self, observation: &Observation, verdict: Verdict, teach: Teach) -> Arc<Judged> {
         let judged = Judged::new(observation, verdict);
         if teach != Teach::Seed {
             self.inject(observation, &judged, |has_driver| !has_driver);
         }
-        (Arc::new(judged), standing)
+        Arc::new(judged)
     }
 
     /// Whose normal what runs there is compared with; `None` where that is not known yet.
@@ -321,11 +355,28 @@ impl Core {
         if *workload == Places::unknown_container() {
             self.metrics.unknown_containers.add(1);
         }
-        let (judged, _) = self.judge_in(workload, &held.observation, held.teach);
-        self.verdicts.settle(held.handle, Arc::clone(&judged));
+        let Held { observation, teach, handle, .. } = held;
+        let verdict = self.ask(workload, &observation, teach);
+        if verdict.standing == Standing::Waking {
+            let workload = Arc::clone(workload);
+            return self.put_off(Waiting { observation, teach, workload, handle, since: Instant::now() });
+        }
+        self.settle_late(&observation, teach, handle, verdict);
+    }
+
+    /// Gives an execution the verdict that was expected.
+    pub(super) fn settle_late(
+        &self,
+        observation: &Observation,
+        teach: Teach,
+        handle: Handle,
+        verdict: Verdict,
+    ) {
+        let judged = self.judged(observation, verdict, teach);
+        self.verdicts.settle(handle, Arc::clone(&judged));
         // The driver's own event of it is over, and rules have seen no score on it.
-        if held.teach != Teach::Seed && judged.score.is_some() {
-            self.inject(&held.observation, &judged, |has_driver| has_driver);
+        if teach != Teach::Seed && judged.score.is_some() {
+            self.inject(observation, &judged, |has_driver| has_driver);
         }
     }
 }

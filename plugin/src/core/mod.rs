@@ -12,6 +12,7 @@ mod places;
 mod recall;
 mod registry;
 mod sharing;
+mod sleeping;
 mod verdicts;
 
 use std::sync::Arc;
@@ -32,6 +33,7 @@ use feed::{Injector, Pulled};
 use join::Joiner;
 use pending::Pending;
 use places::Places;
+use sleeping::Sleeping;
 use verdicts::Verdicts;
 
 pub(crate) use feed::{Live, wall_clock};
@@ -57,6 +59,7 @@ pub(crate) struct Core {
     joiner: Mutex<Joiner>,
     places: Mutex<Places>,
     pending: Mutex<Pending>,
+    sleeping: Mutex<Sleeping>,
     /// Where events are injected.
     injectors: Mutex<Vec<Injector>>,
     /// The verdicts of processes, beside Falco's thread table.
@@ -97,6 +100,7 @@ impl Core {
             pulled: Mutex::default(),
             joiner: Mutex::default(),
             pending: Mutex::default(),
+            sleeping: Mutex::default(),
             injectors: Mutex::default(),
             carriers,
             hears: AtomicBool::new(false),

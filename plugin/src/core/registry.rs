@@ -68,6 +68,7 @@ pub(crate) fn release(core: &Arc<Core>) {
         core.end_feed();
         core.end_sharing();
         core.give_up_pending(i64::MAX);
+        core.give_up_sleeping();
         save(core);
         core.housekeeping();
     }

@@ -69,6 +69,10 @@ numbers! {
     learning_workloads: NonMonotonic,
     /// Rows that are not on the disk yet.
     unsaved_rows: NonMonotonic,
+    /// Baselines that are kept as exact keys alone, to stay within the memory budget.
+    sleeping_baselines: NonMonotonic,
+    /// Executions that wait for their baseline to be read back into memory.
+    waiting_for_baseline: NonMonotonic,
     /// What the baselines take, estimated from their rows, in bytes.
     memory_byte_count: NonMonotonic,
     /// Other machines that baselines are shared with.
@@ -120,6 +124,12 @@ pub(crate) fn all(own: &Metrics, feeds: &Counters, engine: &CounterValues, panic
         novel,
         while_loading,
         refused,
+        while_waking,
+        slept,
+        woken,
+        failed_wakes,
+        rows_compared,
+        rows_in_reach,
         without_room,
         failed_saves,
         rows_saved,
@@ -136,6 +146,12 @@ pub(crate) fn all(own: &Metrics, feeds: &Counters, engine: &CounterValues, panic
         count(c"novel", novel),
         count(c"unscored_while_loading", while_loading),
         count(c"unscored_for_too_many_workloads", refused),
+        count(c"put_off_while_waking", while_waking),
+        count(c"slept_baselines", slept),
+        count(c"woken_baselines", woken),
+        count(c"failed_wakes", failed_wakes),
+        count(c"compared_rows", rows_compared),
+        count(c"comparable_rows", rows_in_reach),
         count(c"without_room", without_room),
         count(c"failed_saves", failed_saves),
         count(c"saved_rows", rows_saved),

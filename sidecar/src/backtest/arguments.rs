@@ -113,7 +113,9 @@ impl Backtest {
 
     /// What is learned.
     pub(crate) fn settings(&self) -> Settings {
-        let usual = Settings { threshold: self.threshold, ..Settings::default() };
+        // In a recording all workloads may begin at once.
+        let usual =
+            Settings { threshold: self.threshold, max_new_workloads: usize::MAX, ..Settings::default() };
         match self.scorer {
             Scorer::Article => Settings { learn_below: f64::INFINITY, never_learn: Vec::new(), ..usual },
             Scorer::Hashed | Scorer::Distance | Scorer::Vectors => usual,

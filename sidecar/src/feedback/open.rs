@@ -56,7 +56,9 @@ impl Place {
 /// An engine before a store.
 pub(super) fn engine(store: LanceStore) -> Result<Engine, Failure> {
     let embedder: Arc<dyn Embedder> = Arc::new(Hashed::default());
-    Engine::with_store(Settings::default(), embedder, Method::default(), Box::new(store))
+    // Everything is looked at, once.
+    let settings = Settings { memory_budget: usize::MAX, ..Settings::default() };
+    Engine::with_store(settings, embedder, Method::default(), Box::new(store))
         .map_err(|error| Failure::new(format!("cannot start a thread: {error}; raise the limit on tasks")))
 }
 

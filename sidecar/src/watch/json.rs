@@ -165,6 +165,7 @@ const fn name(standing: &Standing) -> &'static str {
         Standing::Denied => "denied",
         Standing::Unlearned => "unlearned",
         Standing::Loading => "loading",
+        Standing::Waking => "waking",
         Standing::Refused => "refused",
     }
 }

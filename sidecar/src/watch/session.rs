@@ -19,6 +19,9 @@ use crate::terminal;
 /// How long the database may take for its last rows.
 const CLOSING: Duration = Duration::from_secs(10);
 
+/// How long what is known of a workload may take to be read back into memory.
+const WAKING: Duration = Duration::from_secs(5);
+
 /// A run of `watch` from its first execution to its summary.
 pub(super) struct Session {
     engine: Engine,
@@ -81,7 +84,7 @@ impl Session {
     /// Takes one execution.
     pub(super) fn execution(&mut self, event: &Event) -> Result<(), Interrupted> {
         let observation = event.observation();
-        let verdict = self.engine.observe(&Sighting {
+        let sighting = Sighting {
             workload: &observation.workload,
             execution: &observation.execution,
             context: Context::of(&observation.surroundings),
@@ -90,7 +93,8 @@ impl Session {
             teach: event.teach,
             pid: observation.identity.tgid,
             ppid: observation.ppid,
-        });
+        };
+        let verdict = self.engine.observe_patiently(&sighting, WAKING);
         if event.teach == Teach::Seed {
             self.tally.seeded += 1;
             return Ok(());

@@ -63,6 +63,14 @@ impl Store for Database {
         Ok(Vec::new())
     }
 
+    fn load_rows(
+        &mut self,
+        workload: &str,
+        _: &mut Vec<String>,
+    ) -> Result<Option<Vec<StoredRow>>, StoreError> {
+        Ok(self.workloads.get(workload).map(|(_, rows)| rows.values().cloned().collect()))
+    }
+
     fn save(
         &mut self,
         workload: &str,

@@ -1,0 +1,304 @@
+//! Which baselines are in memory.
+//!
+//! All of them together have a budget. The engine's thread looks at what they take; above the budget it saves those that
+//! nobody asked for longest and gives their rows back. Whoever asks one of these for more than a repeat is told to ask
+//! again, and the thread reads the rows back at once. Locks are held for microseconds: keys are gathered a few rows at
+//! a time, and rows are read, embedded and dropped outside.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::engine::{Baseline, Inner};
+use crate::row::Timestamp;
+use crate::store::{Store, StoreError};
+use crate::workload::{Gathered, Workload};
+
+/// Rows whose keys are gathered under one lock of their workload.
+const AT_ONCE: u32 = 256;
+
+/// How many turns rows stay that somebody waited for and has not asked yet: some five seconds.
+const OWED: u64 = 12;
+
+/// How many turns a baseline counts as used that is too large to be put to sleep for the others: some minutes.
+const IN_USE: u64 = 300;
+
+/// The share of the budget that is left free when anything is put to sleep, so that it is not done for each row: one in
+/// so many.
+const SLACK: usize = 8;
+
+/// How long putting to sleep may take at a time; the rest is done in the next turn.
+const SLICE: Duration = Duration::from_millis(200);
+
+/// What the baselines take in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Memory {
+    /// Bytes, estimated.
+    pub bytes: usize,
+    /// Baselines, one for each kind of act of a workload, whose rows are in memory.
+    pub awake: usize,
+    /// Those of which the exact keys alone are.
+    pub asleep: usize,
+}
+
+/// Baselines whose rows somebody waits for.
+#[derive(Default)]
+pub(crate) struct Asked {
+    waiting: Mutex<VecDeque<(Arc<str>, Baseline)>>,
+    /// Whether the engine's thread was told and has not looked yet: once is enough, and others want its queue.
+    nudged: AtomicBool,
+    /// How often rows came, or did not because the store failed.
+    answered: Mutex<u64>,
+    answer: Condvar,
+}
+
+/// A baseline that could be put to sleep.
+struct Candidate {
+    used: u64,
+    last_seen: Timestamp,
+    bytes: usize,
+    name: Arc<str>,
+    baseline: Baseline,
+}
+
+impl Asked {
+    /// How many answers there were.
+    pub(crate) fn answers(&self) -> u64 {
+        *self.answered.lock()
+    }
+
+    /// Waits for one more than there were. `false` when it did not come in time.
+    pub(crate) fn wait(&self, answers: u64, until: Instant) -> bool {
+        let mut answered = self.answered.lock();
+        while *answered == answers {
+            if self.answer.wait_until(&mut answered, until).timed_out() {
+                return *answered != answers;
+            }
+        }
+        true
+    }
+
+    /// Has the engine's thread told, by `tell`, where it was not yet.
+    pub(crate) fn nudge(&self, tell: impl FnOnce() -> bool) {
+        if !self.nudged.swap(true, SeqCst) && !tell() {
+            // Its queue is full: it looks anyway.
+            self.nudged.store(false, SeqCst);
+        }
+    }
+
+    fn answered(&self) {
+        *self.answered.lock() += 1;
+        self.answer.notify_all();
+    }
+}
+
+impl Inner {
+    /// Asks for the rows of a baseline that sleeps.
+    pub(crate) fn ask(&self, name: &Arc<str>, baseline: &Baseline) {
+        if baseline.lock().ask() {
+            self.asked.waiting.lock().push_back((Arc::clone(name), Arc::clone(baseline)));
+        }
+    }
+
+    /// A baseline with its rows; `None` where they do not come in time. Not for the engine's own thread, which is who
+    /// reads them.
+    pub(crate) fn awake<'b>(
+        &self,
+        name: &Arc<str>,
+        baseline: &'b Baseline,
+        until: Instant,
+        nudge: &dyn Fn(),
+    ) -> Option<MutexGuard<'b, Workload>> {
+        loop {
+            let answers = self.asked.answers();
+            let mut locked = baseline.lock();
+            if locked.is_awake() {
+                locked.owed_until = 0;
+                return Some(locked);
+            }
+            drop(locked);
+            self.ask(name, baseline);
+            nudge();
+            if !self.asked.wait(answers, until) {
+                return None;
+            }
+        }
+    }
+
+    /// Keeps a baseline's rows in memory for some seconds.
+    pub(crate) fn keep_awake(&self, baseline: &mut Workload) {
+        baseline.owed_until = self.shared.turn() + OWED;
+    }
+
+    /// What all baselines take.
+    pub(crate) fn memory(&self) -> Memory {
+        let mut memory = Memory::default();
+        for (_, baseline) in self.workloads() {
+            let baseline = baseline.lock();
+            memory.bytes += baseline.bytes();
+            *(if baseline.is_awake() { &mut memory.awake } else { &mut memory.asleep }) += 1;
+        }
+        memory
+    }
+
+    /// Baselines that may be put to sleep to keep the budget, the least recently used first, and how many bytes are too
+    /// many. None where all is within.
+    fn surplus(&self) -> (Vec<Candidate>, usize) {
+        let budget = self.shared.settings.memory_budget;
+        let turn = self.shared.turn();
+        let (mut candidates, mut total, mut large) = (Vec::new(), 0, 0);
+        for (name, baseline) in self.workloads() {
+            let locked = baseline.lock();
+            let (bytes, used) = (locked.bytes(), locked.used);
+            // What is in use and takes most of the budget by itself would come back at once; the others get a quarter.
+            if locked.is_awake() && bytes > budget / 2 && used.saturating_add(IN_USE) > turn {
+                large += bytes;
+                continue;
+            }
+            total += bytes;
+            if locked.is_awake() && locked.owed_until <= turn {
+                let last_seen = locked.record.last_seen;
+                drop(locked);
+                candidates.push(Candidate { used, last_seen, bytes, name, baseline });
+            }
+        }
+        let budget = budget.saturating_sub(large).max(budget / 4);
+        if total <= budget {
+            return (Vec::new(), 0);
+        }
+        candidates.sort_unstable_by_key(|candidate| (candidate.used, candidate.last_seen));
+        (candidates, total - (budget - budget / SLACK))
+    }
+
+    /// Puts to sleep what is not needed to keep the budget; first what has to be written for that, by `save`.
+    pub(crate) fn keep_budget(
+        &self,
+        mut save: impl FnMut(&Arc<str>, &Baseline) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        if self.shared.settings.memory_budget == usize::MAX {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let (candidates, surplus) = self.surplus();
+        let mut freed = 0;
+        for Candidate { bytes, name, baseline, .. } in candidates {
+            if freed >= surplus || began.elapsed() > SLICE {
+                break;
+            }
+            if baseline.lock().waiting(true) > 0 {
+                save(&name, &baseline)?;
+            }
+            if self.put_to_sleep(&baseline) {
+                freed += bytes.saturating_sub(baseline.lock().bytes());
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a baseline's rows back where all of them are with the store. Whether it did.
+    pub(crate) fn put_to_sleep(&self, baseline: &Baseline) -> bool {
+        let Some(revision) = baseline.lock().may_sleep() else { return false };
+        let mut gathered = Gathered::default();
+        let mut next = Some(0);
+        while let Some(start) = next {
+            next = baseline.lock().gather(start, AT_ONCE, &mut gathered);
+        }
+        let asleep = gathered.sorted();
+        let given_back = baseline.lock().fall_asleep(asleep, revision);
+        let slept = given_back.is_some();
+        self.shared.counters.slept(u64::from(slept));
+        slept
+    }
+
+    /// Reads back the rows that somebody waits for, and puts others to sleep for them where they have to.
+    pub(crate) fn wake_asked(
+        &self,
+        store: &mut dyn Store,
+        mut make_room: impl FnMut(&mut dyn Store) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut result = Ok(());
+        self.asked.nudged.store(false, SeqCst);
+        loop {
+            let Some((name, baseline)) = self.asked.waiting.lock().pop_front() else { return result };
+            let woken = self.wake(store, &name, &baseline);
+            if woken.is_err() {
+                // Whoever needs it asks again.
+                baseline.lock().ask_again();
+            }
+            self.asked.answered();
+            result = result.and(woken).and_then(|()| make_room(store));
+        }
+    }
+
+    /// The same of everything that is known of a workload.
+    pub(crate) fn wake_all_kinds(&self, store: &mut dyn Store, name: &str) -> Result<(), StoreError> {
+        let name: Arc<str> = name.into();
+        self.kinds(&name)
+            .unwrap_or_default()
+            .iter()
+            .try_for_each(|baseline| self.wake(store, &name, baseline))
+    }
+
+    /// While everything is loaded: looks at the budget whenever so much was loaded that it may be spent.
+    pub(crate) fn keep_budget_while_loading(&self, name: &str, taken: &mut usize) {
+        for baseline in self.kinds(name).unwrap_or_default().iter() {
+            let (bytes, day, swept) = {
+                let locked = baseline.lock();
+                (locked.bytes(), locked.last_day(), locked.is_swept(&self.shared))
+            };
+            *taken += bytes;
+            if swept {
+                // It need not be woken for that.
+                self.sweep_is_due(baseline, day);
+            }
+        }
+        if *taken > self.shared.settings.memory_budget {
+            // Only what has to be saved can fail, and nothing is here.
+            drop(self.keep_budget(|_, _| Ok(())));
+            *taken = self.memory().bytes;
+        }
+    }
+
+    /// Reads a baseline's rows back.
+    pub(crate) fn wake(
+        &self,
+        store: &mut dyn Store,
+        name: &Arc<str>,
+        baseline: &Baseline,
+    ) -> Result<(), StoreError> {
+        let (kind, record) = {
+            let locked = baseline.lock();
+            if locked.is_awake() {
+                return Ok(());
+            }
+            (locked.kind, locked.record.clone())
+        };
+        let shared = &self.shared;
+        let mut notices = Vec::new();
+        let stored = store.load_rows(name, &mut notices);
+        notices.iter().for_each(|notice| self.notice(notice));
+        let stored = stored.inspect_err(|_| shared.counters.failed_wakes(1))?;
+        if stored.is_none() {
+            self.notice(&format!(
+                "what workload {name} knew is not in the database any more: it learns anew"
+            ));
+            let mut locked = baseline.lock();
+            let (time, day) = (locked.record.last_seen, locked.last_day());
+            *locked = Workload::new(Arc::clone(name), kind, shared, time, day);
+            return Ok(());
+        }
+        let mut rows = stored.unwrap_or_default();
+        rows.retain(|row| row.execution.kind == kind);
+        let awakened = Workload::load(Arc::clone(name), kind, record, rows, shared);
+        let mut locked = baseline.lock();
+        locked.used = shared.turn();
+        if locked.wake(awakened, shared) {
+            self.keep_awake(&mut locked);
+        }
+        shared.counters.woken(1);
+        Ok(())
+    }
+}
