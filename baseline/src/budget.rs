@@ -50,6 +50,8 @@ pub(crate) struct Asked {
     waiting: Mutex<VecDeque<(Arc<str>, Baseline)>>,
     /// Whether the engine's thread was told and has not looked yet: once is enough, and others want its queue.
     nudged: AtomicBool,
+    /// Whether the engine's thread is gone.
+    closed: AtomicBool,
     /// How often rows came, or did not because the store failed.
     answered: Mutex<u64>,
     answer: Condvar,
@@ -74,6 +76,9 @@ impl Asked {
     pub(crate) fn wait(&self, answers: u64, until: Instant) -> bool {
         let mut answered = self.answered.lock();
         while *answered == answers {
+            if self.closed.load(SeqCst) {
+                return false;
+            }
             if self.answer.wait_until(&mut answered, until).timed_out() {
                 return *answered != answers;
             }
@@ -87,6 +92,13 @@ impl Asked {
             // Its queue is full: it looks anyway.
             self.nudged.store(false, SeqCst);
         }
+    }
+
+    /// The engine's thread ends: nobody waits for it any more.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, SeqCst);
+        drop(self.answered.lock());
+        self.answer.notify_all();
     }
 
     fn answered(&self) {
@@ -149,15 +161,10 @@ impl Inner {
     fn surplus(&self) -> (Vec<Candidate>, usize) {
         let budget = self.shared.settings.memory_budget;
         let turn = self.shared.turn();
-        let (mut candidates, mut total, mut large) = (Vec::new(), 0, 0);
+        let (mut candidates, mut total) = (Vec::new(), 0);
         for (name, baseline) in self.workloads() {
             let locked = baseline.lock();
             let (bytes, used) = (locked.bytes(), locked.used);
-            // What is in use and takes most of the budget by itself would come back at once; the others get a quarter.
-            if locked.is_awake() && bytes > budget / 2 && used.saturating_add(IN_USE) > turn {
-                large += bytes;
-                continue;
-            }
             total += bytes;
             if locked.is_awake() && locked.owed_until <= turn {
                 let last_seen = locked.record.last_seen;
@@ -165,7 +172,14 @@ impl Inner {
                 candidates.push(Candidate { used, last_seen, bytes, name, baseline });
             }
         }
-        let budget = budget.saturating_sub(large).max(budget / 4);
+        // One that is in use and takes most of the budget by itself would come back at once; the others get a quarter.
+        let in_use = |candidate: &Candidate| {
+            candidate.bytes > budget / 2 && candidate.used > 0 && candidate.used.saturating_add(IN_USE) > turn
+        };
+        let large = candidates.iter().enumerate().filter(|(_, candidate)| in_use(candidate));
+        let large = large.max_by_key(|(_, candidate)| candidate.used).map(|(position, _)| position);
+        let large = large.map_or(0, |position| candidates.swap_remove(position).bytes);
+        let (total, budget) = (total - large, budget.saturating_sub(large).max(budget / 4));
         if total <= budget {
             return (Vec::new(), 0);
         }
@@ -258,7 +272,9 @@ impl Inner {
         if *taken > self.shared.settings.memory_budget {
             // Only what has to be saved can fail, and nothing is here.
             drop(self.keep_budget(|_, _| Ok(())));
-            *taken = self.memory().bytes;
+            // What sleeps may be too much by itself: then this is not worth trying for each.
+            let budget = self.shared.settings.memory_budget;
+            *taken = self.memory().bytes.min(budget - budget / SLACK);
         }
     }
 

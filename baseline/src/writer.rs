@@ -72,7 +72,7 @@ pub(crate) fn run(inner: &Arc<Inner>, mut store: Box<dyn Store>, requests: &Rece
                 drop(answer.send(result));
             }
             Ok(Request::Wake) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => return inner.asked.close(),
         }
         state.wake_asked(inner, &mut *store);
         if Instant::now() >= due {

@@ -4,6 +4,7 @@
 mod support;
 
 mod acts;
+mod budget;
 mod carried;
 mod driverless;
 mod fields;

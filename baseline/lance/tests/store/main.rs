@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 #![expect(clippy::print_stdout, reason = "figures, and what was skipped and why")]
 
+mod budget;
 mod common;
 mod damage;
 mod directory;
