@@ -428,3 +428,75 @@ fn workloads_that_begin_too_fast_are_refused_and_counted() {
     assert_eq!(refused(2), 20, "the clock was set back");
     assert_eq!(engine.counters().refused, 61);
 }
+
+#[test]
+fn one_object_among_many_is_known_in_sleep_and_what_is_denied_there_is_not() {
+    let memory = Memory::default();
+    let engine = memory.engine(Settings { learn_executions: u64::MAX, ..settings(2 * SMALL) });
+    let see =
+        |execution: &Execution| engine.observe(&Sighting { time: -1, ..sighting(SLEEPS, execution, 0) });
+    // The first ones are rows of their own; from some on any object there is one.
+    (0..60).for_each(|n| drop(see(&act(n))));
+    let rows = engine.rows(&|_, _, row| *row == act(3));
+    memory.log.lock().entries.push(Feedback {
+        id: 1,
+        time: 0,
+        who: "alice".into(),
+        uid: 1_000,
+        why: String::new(),
+        action: Action::Deny,
+        workload: SLEEPS.into(),
+        asked: "*".into(),
+        keys: vec![rows[0].key],
+        window: Duration::ZERO,
+        settled: None,
+    });
+    memory.log.lock().version += 1;
+    wait_until(|| memory.log.lock().entries[0].settled.is_some());
+    // It was one of those that make many.
+    (60..64).for_each(|n| drop(see(&act(n))));
+    engine.finish_learning(0);
+    assert_eq!(see(&act(79)).score, Some(Score::ZERO));
+    assert_eq!(see(&act(3)).standing, Standing::Denied);
+    for workload in &WORKLOADS[1..] {
+        (0..60).for_each(|n| drop(engine.observe(&sighting(workload, &execution(n), 0))));
+        flush(&engine);
+    }
+    let known = see(&act(78));
+    assert_eq!((known.standing, known.score), (Standing::Known, Some(Score::ZERO)));
+    assert_eq!(engine.counters().woken, 0);
+    assert_eq!(see(&act(3)).standing, Standing::Waking);
+    assert_eq!(patiently(&engine, &sighting(SLEEPS, &act(3), 0)).standing, Standing::Denied);
+}
+
+#[test]
+fn nothing_is_lost_while_baselines_go_to_sleep_and_wake_under_observation() {
+    let memory = Memory::default();
+    let engine = memory.engine(settings(SMALL));
+    const RUNS: usize = 3_000;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3)
+            .map(|thread| {
+                let engine = &engine;
+                scope.spawn(move || {
+                    for n in 0..RUNS {
+                        let workload = WORKLOADS[(n / 7 + thread) % WORKLOADS.len()];
+                        let verdict = patiently(engine, &sighting(workload, &execution(n % 40), 0));
+                        assert_ne!(verdict.standing, Standing::Waking);
+                    }
+                })
+            })
+            .collect();
+        while threads.iter().any(|thread| !thread.is_finished()) {
+            // It may be busy.
+            drop(engine.flush(Duration::from_secs(10)));
+        }
+    });
+    let counters = engine.counters();
+    assert!(counters.slept > 10 && counters.woken > 10, "{counters:?}");
+    engine.close(Duration::from_secs(10)).expect("it saves");
+    let runs: u64 = memory.rows().iter().map(|row| row.count).sum();
+    assert_eq!(runs, 3 * RUNS as u64);
+    let tables = memory.tables.lock();
+    assert_eq!(tables.values().map(|(record, _)| record.executions).sum::<u64>(), 3 * RUNS as u64);
+}
