@@ -3,6 +3,7 @@
 use falco_plugin::anyhow::Error;
 use falco_plugin::listen::{CaptureListenInput, CaptureListenPlugin};
 
+use crate::acts::LastAct;
 use crate::core::{Core, Live, acquire, wall_clock};
 use crate::plugin::AnomalyPlugin;
 use crate::seed;
@@ -22,6 +23,8 @@ impl CaptureListenPlugin for AnomalyPlugin {
 
 impl AnomalyPlugin {
     fn open(&mut self, input: &CaptureListenInput) {
+        // A capture counts its events anew.
+        self.last_act = LastAct::default();
         let core = acquire(&self.config);
         self.use_core(core.clone());
         let running = self.threads.as_ref().map(|threads| threads.len(&input.reader)).unwrap_or(0);

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use anomaly_baseline::{Explanation, Sighting, Standing, Teach, Verdict, utc_day};
+use anomaly_baseline::{Sighting, Standing, Teach, Verdict, utc_day};
 use anomaly_capture::Observation;
 use anomaly_vectorizer::{Context, Execution};
 
 use super::Core;
 use super::carriers::Mark;
 use super::join::{Found, Told};
-use super::judged::Judged;
+use super::judged::{Judged, explained};
 use super::pending::Held;
 use super::places::{Files, Missing, Place, Placed, Places};
 use super::sleeping::Waiting;
@@ -223,11 +223,15 @@ impl Core {
             pid: observation.identity.tgid,
             ppid: observation.ppid,
         };
+        self.observe(&sighting)
+    }
+
+    fn observe(&self, sighting: &Sighting<'_>) -> Verdict {
         if self.is_live() {
-            self.engine().observe(&sighting)
+            self.engine().observe(sighting)
         } else {
             // A recording can wait, and nobody comes by who would judge it later.
-            self.engine().observe_patiently(&sighting, WAKING)
+            self.engine().observe_patiently(sighting, WAKING)
         }
     }
 
@@ -254,7 +258,7 @@ impl Core {
 
     /// Judges another act than an execution, and learns from it what the policy allows.
     pub(crate) fn judge_act(&self, workload: &str, act: &Execution, time: i64, pid: i64) -> JudgedAct {
-        let verdict = self.engine().observe(&Sighting {
+        let verdict = self.observe(&Sighting {
             workload,
             execution: act,
             context: Context::default(),
@@ -264,12 +268,7 @@ impl Core {
             pid: u32::try_from(pid).unwrap_or(0),
             ppid: 0,
         });
-        let (reason, nearest) = match verdict.explanation {
-            Some(Explanation { reason, nearest, .. }) => {
-                (Some(reason.into_boxed_str()), nearest.map(String::into_boxed_str))
-            }
-            None => (None, None),
-        };
+        let (reason, nearest) = explained(verdict.explanation);
         JudgedAct { score: verdict.score, reason, nearest }
     }
 

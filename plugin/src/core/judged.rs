@@ -62,12 +62,7 @@ impl Judged {
             seen,
             explanation,
         } = verdict;
-        let (reason, nearest) = match explanation {
-            Some(Explanation { reason, nearest, nearest_seen: _ }) => {
-                (Some(reason.into_boxed_str()), nearest.map(String::into_boxed_str))
-            }
-            None => (None, None),
-        };
+        let (reason, nearest) = explained(explanation);
         Self {
             name: shown(&execution.name, MAX_NAME),
             parent: shown(&execution.parent, MAX_NAME),
@@ -83,7 +78,7 @@ impl Judged {
             novel,
             first,
             seen,
-            reason: reason.filter(|reason| !reason.is_empty()),
+            reason,
             nearest,
         }
     }
@@ -102,6 +97,13 @@ impl Judged {
             ..self
         }
     }
+}
+
+/// The reason and the nearest known, as they are kept.
+pub(super) fn explained(explanation: Option<Explanation>) -> (Option<Box<str>>, Option<Box<str>>) {
+    let Some(Explanation { reason, nearest, nearest_seen: _ }) = explanation else { return (None, None) };
+    let reason = (!reason.is_empty()).then(|| reason.into_boxed_str());
+    (reason, nearest.map(String::into_boxed_str))
 }
 
 fn shown(text: &str, limit: usize) -> Box<str> {
