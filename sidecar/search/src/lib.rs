@@ -1,0 +1,1 @@
+//! Executions that plain words mean.
