@@ -1,0 +1,135 @@
+//! What people decide, and what waits for them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::inspection::KnownRow;
+
+/// Which held executions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct HeldQuery {
+    /// Only of workloads that this name or pattern (`*`, `?`) matches.
+    pub workload: Option<String>,
+    /// `held` where nothing is said, `denied`, or `all`: learned ones too.
+    pub state: Option<String>,
+}
+
+/// Rows that a person sees as one thing: of one alert group.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct HeldGroup {
+    /// `g` and 16 hexadecimal digits: what approve, deny and forget take.
+    pub id: String,
+    /// Whose.
+    pub workload: String,
+    /// The parent's name.
+    pub parent: String,
+    /// The name.
+    pub name: String,
+    /// The user id.
+    pub uid: u32,
+    /// How many rows.
+    pub executions: usize,
+    /// How often they were seen together.
+    pub seen: u64,
+    /// On how many days.
+    pub days: u32,
+    /// The first time.
+    pub first_seen: f64,
+    /// The last time.
+    pub last_seen: f64,
+    /// What the most novel one would score now; `null` while its workload learns.
+    pub score: Option<f64>,
+    /// Its threshold now.
+    pub threshold: Option<f64>,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// The nearest learned command line.
+    pub nearest: Option<String>,
+    /// The rows, the most novel first, at most 100.
+    pub rows: Vec<HeldRow>,
+}
+
+/// One of them.
+pub type HeldRow = KnownRow;
+
+/// What a person can decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DecisionAction {
+    /// Becomes normal.
+    Approve,
+    /// Never becomes normal.
+    Deny,
+    /// Gone, as if never seen.
+    Forget,
+    /// Everything that the workload runs for a while is learned at once.
+    Learn,
+}
+
+/// A decision.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// What.
+    pub action: DecisionAction,
+    /// About which rows or groups: whole ids, `r...` or `g...`. At least one, but none with `learn`.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    pub ids: Vec<String>,
+    /// Of which workload, with `learn`.
+    pub workload: Option<String>,
+    /// For how long, with `learn`: at most 31 days.
+    #[schema(minimum = 1, maximum = 2678400)]
+    pub seconds: Option<u64>,
+    /// Why, for the record.
+    #[serde(default)]
+    #[schema(max_length = 1000)]
+    pub why: String,
+}
+
+/// What became of a decision.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Decided {
+    /// Rows that it is about.
+    pub executions: usize,
+    /// Whether it is in force already. Otherwise it is written down, and will be.
+    pub applied: bool,
+    /// Per workload.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What became of it in one workload.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Outcome {
+    /// Whose.
+    pub workload: String,
+    /// In words; `null` while it is only written down.
+    pub outcome: Option<String>,
+}
+
+/// A decision that was given.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct GivenDecision {
+    /// When.
+    pub time: f64,
+    /// By whom, by name.
+    pub who: String,
+    /// By which user id.
+    pub uid: u32,
+    /// `approve`, `deny`, `forget`, `learn`.
+    pub action: String,
+    /// In which workload.
+    pub workload: String,
+    /// What was asked for, as it was written.
+    pub asked: String,
+    /// Why.
+    pub why: String,
+    /// How many rows were meant.
+    pub executions: usize,
+    /// For how long, with `learn`.
+    pub seconds: u64,
+    /// What came of it; `null` while nobody has taken it up.
+    pub outcome: Option<String>,
+}

@@ -1,0 +1,112 @@
+//! Workloads, and what they did over time.
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// A workload, or one kind of act of it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct Workload {
+    /// Its name.
+    pub workload: String,
+    /// What kind of act the rest is about: `exec` for executions.
+    pub kind: String,
+    /// How far learning is; `null` once it has learned enough.
+    pub learning: Option<Learning>,
+    /// Executions seen, repeats included.
+    pub executions: u64,
+    /// Distinct ones learned.
+    pub known: usize,
+    /// Distinct ones held.
+    pub held: usize,
+    /// Distinct ones denied.
+    pub denied: usize,
+    /// The threshold now, for an alert group that has not spent anything.
+    pub threshold: f64,
+    /// Programs of the never-learn list that ran while it learned.
+    pub warnings: Vec<String>,
+    /// Until when everything is learned at once, where a person opened such a window.
+    pub window_until: Option<f64>,
+    /// The first execution.
+    pub first_seen: f64,
+    /// The last.
+    pub last_seen: f64,
+    /// Distinct executions learned per day, the oldest of the last 14 days first.
+    pub growth: Vec<GrowthDay>,
+}
+
+/// What was learned on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct GrowthDay {
+    /// Days since the Unix epoch.
+    pub day: i64,
+    /// Distinct executions that were first learned on it and are still known.
+    pub learned: usize,
+}
+
+/// How far learning is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Learning {
+    /// Executions seen.
+    pub executions: u64,
+    /// Executions needed.
+    pub executions_needed: u64,
+    /// Seconds since the first.
+    pub seconds: u64,
+    /// Seconds needed.
+    pub seconds_needed: u64,
+    /// How many of every hundred recent ones were far from everything before them.
+    pub new_percent: u8,
+    /// How many of every hundred may be.
+    pub new_percent_allowed: u8,
+}
+
+/// Which stretch of time.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, IntoParams)]
+#[serde(default, deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct TimelineQuery {
+    /// From when; a day ago where nothing is said.
+    pub since: Option<f64>,
+    /// Until when; now where nothing is said.
+    pub until: Option<f64>,
+    /// Seconds per bucket, whole minutes; what gives some 240 buckets where nothing is said.
+    #[param(minimum = 60, maximum = 86400)]
+    pub step: Option<u32>,
+}
+
+/// What workloads did over time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Timeline {
+    /// When the first bucket begins.
+    pub since: f64,
+    /// When the last ends.
+    pub until: f64,
+    /// Seconds per bucket.
+    pub step: u32,
+    /// One lane a workload, those with the highest scores first.
+    pub lanes: Vec<Lane>,
+}
+
+/// A workload over time.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Lane {
+    /// Whose.
+    pub workload: String,
+    /// The time when it had learned enough; `null` while it learns.
+    pub learned_at: Option<f64>,
+    /// What happened, in the order of time; a bucket in which nothing did is left out.
+    pub buckets: Vec<Bucket>,
+}
+
+/// One step of time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, ToSchema)]
+pub struct Bucket {
+    /// Which, from 0.
+    pub index: u32,
+    /// Executions.
+    pub executions: u64,
+    /// Those that were novel.
+    pub novel: u64,
+    /// The highest score; `null` where none had one.
+    pub highest: Option<f64>,
+}
