@@ -7,4 +7,4 @@
 pub mod model;
 mod service;
 
-pub use service::{Service, ServiceError};
+pub use service::{Caller, Service, ServiceError};

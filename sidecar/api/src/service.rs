@@ -19,6 +19,18 @@ pub enum ServiceError {
     Unavailable(String),
 }
 
+/// Who asks, as far as the connection tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Caller {
+    /// A process on this machine, over the unix socket: its effective user id, as the kernel says.
+    Local {
+        /// The user id.
+        uid: u32,
+    },
+    /// Somebody who has the token, over loopback.
+    Token,
+}
+
 /// The daemon as the API sees it. Every method may block for milliseconds, some for seconds; none is called on a thread
 /// that serves others. All text that it takes is a stranger's.
 pub trait Service: Send + Sync + 'static {
@@ -56,7 +68,7 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// # Errors
     /// Where nothing has such an id, or the decision cannot be written down.
-    fn decide(&self, decision: &Decision) -> Result<Decided, ServiceError>;
+    fn decide(&self, decision: &Decision, by: Caller) -> Result<Decided, ServiceError>;
 
     /// Who decided what, the latest first.
     ///
