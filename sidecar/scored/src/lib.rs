@@ -7,7 +7,7 @@
 //!
 //! All text in it is scrubbed of secrets; none of it is safe for a terminal or a page as it stands.
 
-use anomaly_baseline::{Level, Score};
+use anomaly_baseline::{Level, Progress, Score};
 use anomaly_vectorizer::{Kind, Surroundings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -64,6 +64,8 @@ pub struct ScoredExecution {
     /// 0 learned ... near 1 nothing like it; `null` while it is not known.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
     pub score: Option<Score>,
+    /// The same in thousandths.
+    pub score_permille: Option<u16>,
     /// How far the nearest known execution is, before calibration.
     #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
     pub distance: Option<Score>,
@@ -93,6 +95,63 @@ pub struct ScoredExecution {
     pub nearest: Option<String>,
     /// How often that was seen.
     pub nearest_seen: Option<u64>,
+    /// How far the workload's learning is, while it learns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning: Option<Learning>,
+    /// What a recording says about the execution beside; absent of what happened just now.
+    #[serde(flatten)]
+    pub recorded: Recorded,
+}
+
+/// What a recording says about an execution beside what was executed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Recorded {
+    /// The day of the recording's own calendar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub day: Option<i64>,
+    /// The recording's own name for what happened then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// `benign` or `attack`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Which attack.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// `base` or `test`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub split: Option<String>,
+}
+
+/// How far a workload's learning is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Learning {
+    /// Executions seen.
+    pub executions: u64,
+    /// Executions needed.
+    pub executions_needed: u64,
+    /// Seconds since the first.
+    pub seconds: u64,
+    /// Seconds needed.
+    pub seconds_needed: u64,
+    /// How many of every hundred recent ones were far from everything before them.
+    pub new_percent: u8,
+    /// How many of every hundred may be.
+    pub new_percent_allowed: u8,
+}
+
+impl From<Progress> for Learning {
+    fn from(progress: Progress) -> Self {
+        let Progress {
+            executions,
+            executions_needed,
+            seconds,
+            seconds_needed,
+            new_percent,
+            new_percent_allowed,
+        } = progress;
+        Self { executions, executions_needed, seconds, seconds_needed, new_percent, new_percent_allowed }
+    }
 }
 
 impl ScoredExecution {

@@ -3,6 +3,8 @@
 //!
 //! A field that is not known is `null`. Unknown keys of a request are errors, so that a slip is not taken for a wish.
 
+pub use anomaly_scored::{Learning, ScoredExecution};
+
 mod decisions;
 mod findings;
 mod health;
@@ -19,4 +21,4 @@ pub use health::{
 };
 pub use inspection::{Compared, ComparedFeature, KnownRow, NearRow};
 pub use search::{Match, Part, SearchAnswer, SearchMode, SearchRequest};
-pub use workloads::{Bucket, GrowthDay, Lane, Learning, Timeline, TimelineQuery, Workload};
+pub use workloads::{Bucket, GrowthDay, Lane, Timeline, TimelineQuery, Workload};

@@ -1,5 +1,6 @@
 //! Workloads, and what they did over time.
 
+use anomaly_scored::Learning;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -41,23 +42,6 @@ pub struct GrowthDay {
     pub day: i64,
     /// Distinct executions that were first learned on it and are still known.
     pub learned: usize,
-}
-
-/// How far learning is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Learning {
-    /// Executions seen.
-    pub executions: u64,
-    /// Executions needed.
-    pub executions_needed: u64,
-    /// Seconds since the first.
-    pub seconds: u64,
-    /// Seconds needed.
-    pub seconds_needed: u64,
-    /// How many of every hundred recent ones were far from everything before them.
-    pub new_percent: u8,
-    /// How many of every hundred may be.
-    pub new_percent_allowed: u8,
 }
 
 /// Which stretch of time.
