@@ -135,6 +135,8 @@ pub struct WorkloadStatus {
     pub kind: Kind,
     /// How far learning is; `None` once it has learned enough.
     pub learning: Option<Progress>,
+    /// When it had; `None` while it learns.
+    pub learned_at: Option<Timestamp>,
     /// Executions seen, repeats included.
     pub executions: u64,
     /// Distinct executions learned.

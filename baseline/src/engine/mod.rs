@@ -250,11 +250,23 @@ impl Engine {
     /// The rows that `keep` wants of all workloads, those of a workload together; it is asked with the workload's name,
     /// the state and the execution.
     pub fn rows(&self, keep: &dyn Fn(&str, RowState, &Execution) -> bool) -> Vec<RowView> {
+        self.rows_of(&|_| true, keep)
+    }
+
+    /// The same of those workloads and kinds of acts alone that `of` wants: the others are not read back into memory.
+    pub fn rows_of(
+        &self,
+        of: &dyn Fn(&WorkloadStatus) -> bool,
+        keep: &dyn Fn(&str, RowState, &Execution) -> bool,
+    ) -> Vec<RowView> {
         let mut views = Vec::new();
         let mut workloads = self.inner.workloads();
         // Stable: the kinds of a workload stay in their order.
         workloads.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, workload) in &workloads {
+            if !of(&workload.lock().status(&self.inner.shared)) {
+                continue;
+            }
             if let Some(workload) = self.awake(name, workload) {
                 workload.views(keep, &mut views);
             }

@@ -422,6 +422,7 @@ impl Workload {
             workload: Arc::clone(&self.name),
             kind: self.kind,
             learning: learned_at.is_none().then(|| self.progress(last_seen, shared)),
+            learned_at,
             executions,
             rows: self.count(RowState::Active),
             elsewhere: self.known_elsewhere(),

@@ -13,7 +13,7 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::arguments::Explain;
-use super::ids::{self, Id};
+use anomaly_daemon::ids::{self, Id};
 use super::open::View;
 use super::select;
 use super::table;

@@ -14,7 +14,7 @@ use anomaly_vectorizer::Kind;
 use serde::Serialize;
 
 use super::arguments::{Decide, Learn, Manner};
-use super::ids::Id;
+use anomaly_daemon::ids::Id;
 use super::open::{self, now};
 use super::select::select;
 use super::table;

@@ -1,16 +1,14 @@
 //! `anomalyctl held`: what waits for a decision, grouped as alerts are, and the history of decisions.
 
-use std::collections::BTreeMap;
 use std::io;
 
-use anomaly_baseline::{
-    DaySet, Engine, Explanation, Feedback, Inspection, RowState, RowView, Score, Timestamp,
-};
+use anomaly_baseline::{Feedback, RowState, RowView, Score, Timestamp};
+use anomaly_daemon::groups::{Group, gather};
 use anomaly_vectorizer::act::Keys;
 use serde::Serialize;
 
 use super::arguments::Held;
-use super::ids::Id;
+use anomaly_daemon::ids::Id;
 use super::table;
 use crate::durations;
 use crate::failure::{Failure, say};
@@ -34,7 +32,7 @@ pub(super) fn run(arguments: &Held) -> Result<(), Failure> {
     });
     let groups = gather(&view.engine, rows, arguments.each);
     if arguments.json {
-        return table::print_json(&groups.iter().map(Group::line).collect::<Vec<_>>());
+        return table::print_json(&groups.iter().map(line).collect::<Vec<_>>());
     }
     if groups.is_empty() {
         let state = if arguments.state == "all" { "known" } else { &arguments.state };
@@ -45,106 +43,52 @@ pub(super) fn run(arguments: &Held) -> Result<(), Failure> {
     let mut table =
         Table::new(&["ID", ">SCORE", "WORKLOAD", "PARENT > NAME (UID)", ">SEEN", ">DAYS", "FIRST", "LAST"]);
     for group in &groups {
-        let example = &group.example;
+        let example = group.example();
         let several = group.rows.len() > 1;
         let state =
             if arguments.state == "held" { String::new() } else { format!(" {}", example.state.as_str()) };
         let cells = vec![
             group.id.short(),
-            group.score.map_or_else(|| "learning".into(), |score| score.to_string()),
+            group.score().map_or_else(|| "learning".into(), |score| score.to_string()),
             table::workload(&example.workload),
             format!("{}{state}", table::group(&example.execution)),
-            thousands(group.seen),
-            thousands(group.days.len().into()),
-            clock.date(group.first_seen),
-            clock.moment(group.last_seen),
+            thousands(group.seen()),
+            thousands(group.days().len().into()),
+            clock.date(group.first_seen()),
+            clock.moment(group.last_seen()),
         ];
         let others = if several { format!(" (and {} more)", group.rows.len() - 1) } else { String::new() };
         let mut below = vec![format!("{}{others}", table::command(&example.execution))];
-        below.extend(group.explanation.as_ref().map(|explanation| explanation.reason.clone()));
+        below.extend(group.inspection.as_ref().map(|inspection| inspection.explanation.reason.clone()));
         table.row(cells, below);
     }
     table::print(&table.text(terminal::width(&io::stdout())))
 }
 
-/// Rows that a person sees as one thing.
-struct Group {
-    id: Id,
-    /// The one that scores highest.
-    example: RowView,
-    rows: Vec<RowView>,
-    seen: u64,
-    days: DaySet,
-    first_seen: Timestamp,
-    last_seen: Timestamp,
-    /// What the example would score now; `None` while its workload learns.
-    score: Option<Score>,
-    distance: f64,
-    threshold: Option<Score>,
-    explanation: Option<Explanation>,
-}
-
-/// Groups rows, the most novel group first.
-fn gather(engine: &Engine, rows: Vec<RowView>, each: bool) -> Vec<Group> {
-    let mut by_id: BTreeMap<Id, Vec<(RowView, Option<Inspection>)>> = BTreeMap::new();
-    for row in rows {
-        let id = if each { Id::of_row(&row) } else { Id::of_group(&row.workload, &row.execution) };
-        let inspection = engine.inspect_row(&row.workload, row.key);
-        by_id.entry(id).or_default().push((row, inspection));
-    }
-    let mut groups: Vec<_> = by_id.into_iter().filter_map(|(id, rows)| Group::of(id, rows)).collect();
-    groups.sort_by(|a, b| b.score.cmp(&a.score).then(b.last_seen.cmp(&a.last_seen)).then(a.id.cmp(&b.id)));
-    groups
-}
-
-impl Group {
-    fn of(id: Id, mut rows: Vec<(RowView, Option<Inspection>)>) -> Option<Self> {
-        rows.sort_by_key(|(row, inspection)| {
-            let score = inspection.as_ref().and_then(|inspection| inspection.score);
-            (std::cmp::Reverse(score), row.key)
-        });
-        let mut days = DaySet::default();
-        rows.iter().for_each(|(row, _)| days.extend(row.days));
-        let inspection = rows.first()?.1.clone();
-        let rows: Vec<_> = rows.into_iter().map(|(row, _)| row).collect();
-        Some(Self {
-            id,
-            example: rows.first()?.clone(),
-            seen: rows.iter().fold(0, |sum, row| sum.saturating_add(row.count)),
-            days,
-            first_seen: rows.iter().map(|row| row.first_seen).min()?,
-            last_seen: rows.iter().map(|row| row.last_seen).max()?,
-            rows,
-            score: inspection.as_ref().and_then(|inspection| inspection.score),
-            distance: inspection.as_ref().map_or(0.0, |inspection| inspection.distance),
-            threshold: inspection.as_ref().map(|inspection| inspection.threshold),
-            explanation: inspection.map(|inspection| inspection.explanation),
-        })
-    }
-
-    fn line(&self) -> Line<'_> {
-        let RowView { workload, state, execution, .. } = &self.example;
-        let explanation = self.explanation.as_ref();
-        Line {
-            id: self.id.full(),
-            workload,
-            parent: &execution.parent,
-            name: &execution.name,
-            uid: execution.uid,
-            state: state.as_str(),
-            executions: self.rows.len(),
-            seen: self.seen,
-            days: self.days.len(),
-            first_seen: seconds(self.first_seen),
-            last_seen: seconds(self.last_seen),
-            score: self.score,
-            distance: Score::floor(self.distance),
-            threshold: self.threshold,
-            reason: explanation.map(|explanation| explanation.reason.as_str()),
-            nearest: explanation.and_then(|explanation| explanation.nearest.as_deref()),
-            command: execution.command_line(),
-            rows: self.rows.iter().take(LISTED).map(Member::of).collect(),
-        }
+/// A group as `--json` prints it.
+fn line(group: &Group) -> Line<'_> {
+    let RowView { workload, state, execution, .. } = group.example();
+    let inspection = group.inspection.as_ref();
+    let explanation = inspection.map(|inspection| &inspection.explanation);
+    Line {
+        id: group.id.full(),
+        workload,
+        parent: &execution.parent,
+        name: &execution.name,
+        uid: execution.uid,
+        state: state.as_str(),
+        executions: group.rows.len(),
+        seen: group.seen(),
+        days: group.days().len(),
+        first_seen: seconds(group.first_seen()),
+        last_seen: seconds(group.last_seen()),
+        score: group.score(),
+        distance: Score::floor(inspection.map_or(0.0, |inspection| inspection.distance)),
+        threshold: inspection.map(|inspection| inspection.threshold),
+        reason: explanation.map(|explanation| explanation.reason.as_str()),
+        nearest: explanation.and_then(|explanation| explanation.nearest.as_deref()),
+        command: execution.command_line(),
+        rows: group.rows.iter().take(LISTED).map(Member::of).collect(),
     }
 }
 

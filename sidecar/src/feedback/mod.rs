@@ -7,7 +7,6 @@ pub(crate) mod arguments;
 mod explain;
 mod give;
 mod held;
-mod ids;
 mod open;
 mod select;
 mod status;

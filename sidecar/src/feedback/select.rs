@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anomaly_baseline::{Action, Engine, Pattern, RowState, RowView};
 use anomaly_vectorizer::Execution;
 
-use super::ids::{self, Id};
+use anomaly_daemon::ids::{self, Id};
 use crate::failure::Failure;
 use crate::words::{count, list};
 

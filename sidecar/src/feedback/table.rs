@@ -7,7 +7,7 @@ use anomaly_baseline::text::printable;
 use anomaly_vectorizer::Execution;
 use serde::Serialize;
 
-use super::ids::Id;
+use anomaly_daemon::ids::Id;
 use crate::failure::Failure;
 use crate::table::Table;
 use crate::terminal::{self, fit};

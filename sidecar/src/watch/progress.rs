@@ -189,6 +189,7 @@ mod tests {
             kind: anomaly_vectorizer::Kind::Exec,
             workload: name.into(),
             learning: learning.then_some(progress),
+            learned_at: None,
             executions,
             rows: 7,
             elsewhere: 0,

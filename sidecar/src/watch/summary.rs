@@ -149,6 +149,7 @@ mod tests {
                 new_percent: 90,
                 new_percent_allowed: 20,
             }),
+            learned_at: None,
             executions,
             rows: 12,
             elsewhere: 0,

@@ -32,6 +32,8 @@ pub struct FindingsQuery {
 pub struct Finding {
     /// `f` and 16 hexadecimal digits.
     pub id: String,
+    /// `g` and 16 hexadecimal digits: the alert group, which approve, deny and forget take.
+    pub group: String,
     /// Whose.
     pub workload: String,
     /// The parent's name.
@@ -52,7 +54,7 @@ pub struct Finding {
     pub example: ScoredExecution,
     /// The ids of the latest, at most 100; each can be asked for.
     pub executions: Vec<String>,
-    /// What the example counts for by now: `learned`, `held`, `denied`; `null` where its row is gone.
+    /// `held` while any row of the group waits for a decision, `denied` where one was denied; `null` where neither is.
     pub state: Option<String>,
 }
 

@@ -31,7 +31,8 @@ pub struct Workload {
     pub first_seen: f64,
     /// The last.
     pub last_seen: f64,
-    /// Distinct executions learned per day, the oldest of the last 14 days first.
+    /// Distinct executions learned per day, the oldest of the last 14 days first; empty where a hundred others were seen
+    /// later.
     pub growth: Vec<GrowthDay>,
 }
 

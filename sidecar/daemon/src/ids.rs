@@ -3,7 +3,7 @@
 //! As with the commits of git a beginning is enough as long as only one thing has it. An id is a digest of what it
 //! names, so no table of ids is kept.
 
-use anomaly_baseline::RowView;
+use anomaly_baseline::{Day, RowView};
 use anomaly_vectorizer::Execution;
 
 /// Hexadecimal digits that are shown.
@@ -14,44 +14,53 @@ const LEAST: usize = 4;
 
 /// The id of one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Id {
+pub struct Id {
     kind: char,
     digest: u64,
 }
 
 impl Id {
     /// Of one row.
-    pub(super) fn of_row(row: &RowView) -> Self {
+    pub fn of_row(row: &RowView) -> Self {
         Self { kind: 'r', digest: digest(&[row.workload.as_bytes(), &row.key.to_be_bytes()]) }
     }
 
     /// Of the alert group that an execution belongs to: workload, parent, name and user.
-    pub(super) fn of_group(workload: &str, execution: &Execution) -> Self {
-        let Execution { parent, name, uid, .. } = execution;
+    pub fn of_group(workload: &str, execution: &Execution) -> Self {
+        Self::of_names(workload, &execution.parent, &execution.name, execution.uid)
+    }
+
+    /// The same by its parts.
+    pub fn of_names(workload: &str, parent: &str, name: &str, uid: u32) -> Self {
         let parts = [workload.as_bytes(), parent.as_bytes(), name.as_bytes(), &uid.to_be_bytes()];
         Self { kind: 'g', digest: digest(&parts) }
     }
 
+    /// The id of what a group did on one day: `f` and 16 digits.
+    pub fn on_day(self, day: Day) -> String {
+        format!("f{:016x}", digest(&[&self.digest.to_be_bytes(), &day.to_be_bytes()]))
+    }
+
     /// All of it.
-    pub(super) fn full(self) -> String {
+    pub fn full(self) -> String {
         format!("{}{:016x}", self.kind, self.digest)
     }
 
     /// As much as is shown.
-    pub(super) fn short(self) -> String {
+    pub fn short(self) -> String {
         let mut id = self.full();
         id.truncate(1 + SHOWN);
         id
     }
 
     /// Whether `text` is a beginning of it.
-    pub(super) fn begins_with(self, text: &str) -> bool {
+    pub fn begins_with(self, text: &str) -> bool {
         self.full().starts_with(text)
     }
 }
 
 /// Whether a text can be an id or a beginning of one.
-pub(super) fn is_id(text: &str) -> bool {
+pub fn is_id(text: &str) -> bool {
     let digits = text.strip_prefix(['r', 'g']).unwrap_or_default();
     (LEAST..=16).contains(&digits.len())
         && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
