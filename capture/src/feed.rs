@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use anomaly_vectorizer::{MAX_ARGUMENT_BYTES, scrub::Scrubber};
 
-use crate::{CaptureError, Counters, FeedKind, HostRoot, Observation};
+use crate::{CaptureError, Counters, FeedKind, HostRoot, Observation, ebpf::RING_BYTES};
 
 /// A source of executions, pulled by whoever reads it.
 pub trait Feed: Send {
@@ -45,6 +45,9 @@ pub struct Options {
     pub scrubber: Scrubber,
     /// How many bytes of the argument area the kernel program copies, at most 31 KiB.
     pub argument_bytes: u32,
+    /// How large the ring between the kernel program and its reader is, in bytes; a power of two of pages, at least
+    /// 64 KiB, is made of it.
+    pub ring_bytes: u32,
     /// How often the /proc feed looks.
     pub poll_every: Duration,
     /// How many observations wait for their reader before more are dropped and counted.
@@ -57,6 +60,7 @@ impl Default for Options {
             root: HostRoot::default(),
             scrubber: Scrubber::default(),
             argument_bytes: MAX_ARGUMENT_BYTES as u32,
+            ring_bytes: RING_BYTES,
             poll_every: Duration::from_millis(50),
             queue: 8192,
         }

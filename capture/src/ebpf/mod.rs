@@ -30,7 +30,7 @@ use program::{Program, Settings};
 /// How often a reader comes by where the ring does not fill up before.
 pub const PACE: Duration = Duration::from_millis(20);
 
-/// The ring's size in bytes: some ten thousand ordinary records, so half a million executions per second at [`PACE`].
+/// The ring's usual size in bytes: some ten thousand ordinary records, so half a million executions per second at [`PACE`].
 pub const RING_BYTES: u32 = 4 * 1024 * 1024;
 
 /// The smallest ring: two of the longest records.
@@ -73,20 +73,7 @@ impl EbpfFeed {
     /// # Errors
     /// The cause as a person needs it; [`EbpfError::unavailable`] is the form the ladder reports.
     pub fn open(hook: Hook, options: &Options, counters: Arc<Counters>) -> Result<Self, EbpfError> {
-        Self::open_with_ring(hook, options, counters, RING_BYTES)
-    }
-
-    /// The same with a ring of another size: a power of two of pages, at least 64 KiB, is made of it.
-    ///
-    /// # Errors
-    /// As [`EbpfFeed::open`].
-    pub fn open_with_ring(
-        hook: Hook,
-        options: &Options,
-        counters: Arc<Counters>,
-        ring_bytes: u32,
-    ) -> Result<Self, EbpfError> {
-        let ring_bytes = ring_bytes.max(LEAST_RING_BYTES);
+        let ring_bytes = options.ring_bytes.max(LEAST_RING_BYTES);
         let cgroups = Cgroups::new(&options.root);
         let settings =
             Settings { argument_bytes: options.argument_bytes, split_cgroups: cgroups.split(), ring_bytes };

@@ -16,8 +16,8 @@ fn what_is_seen_and_what_is_lost_are_what_was_started() {
     // This one sees everything: what other programs of the machine start meanwhile, too.
     let Some(mut wide) = Watch::open(Hook::Exec, &options) else { return };
     let counters = Arc::new(Counters::default());
-    let mut narrow = EbpfFeed::open_with_ring(Hook::Exec, &options, Arc::clone(&counters), 64 * 1024)
-        .expect("a second one");
+    let options = Options { ring_bytes: 64 * 1024, ..options };
+    let mut narrow = EbpfFeed::open(Hook::Exec, &options, Arc::clone(&counters)).expect("a second one");
 
     let marker = marker();
     for _ in 0..STARTED {

@@ -1,0 +1,58 @@
+//! `agent`: whose executions these are and where they come from.
+
+use std::time::Duration;
+
+use anomaly_capture::workload::Template;
+use anomaly_capture::{FeedChoice, Options};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use crate::values::{DURATION, duration, from_one, name, name_or_none, text};
+
+/// Whose executions these are and where they come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agent {
+    /// Whose baselines these are: organisations that share a database do not share what is normal.
+    #[serde(deserialize_with = "name")]
+    pub org: String,
+    /// How workloads are named: text with {image}, {unit}, {namespace} and {container}. Where one of them has no value,
+    /// the image names the workload, else the systemd unit, else `host`.
+    #[serde(with = "text")]
+    #[schemars(with = "String")]
+    pub workload: Template,
+    /// Where executions come from: `ebpf` (the kernel program), `ebpf-enter` (for kernels without BTF), `connector`, `proc`,
+    /// or `auto`, the best of them that works here. Any other than auto is used or nothing.
+    #[schemars(schema_with = "feeds")]
+    pub feed: FeedChoice,
+    /// This machine's name in what is sent. Without it, the name that the kernel knows.
+    #[serde(deserialize_with = "name_or_none")]
+    #[schemars(example = &"web-1")]
+    pub host: Option<String>,
+    /// How often the feed `proc` looks.
+    #[serde(serialize_with = "duration::serialize", deserialize_with = "duration::some")]
+    #[schemars(with = "String", regex(pattern = DURATION))]
+    pub poll_every: Duration,
+    /// How many executions wait to be scored before more are dropped and counted.
+    #[serde(deserialize_with = "from_one")]
+    #[schemars(range(min = 1))]
+    pub queue: usize,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        let Options { poll_every, queue, .. } = Options::default();
+        Self {
+            org: "default".to_owned(),
+            workload: Template::default(),
+            feed: FeedChoice::default(),
+            host: None,
+            poll_every,
+            queue,
+        }
+    }
+}
+
+fn feeds(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": FeedChoice::ALL.map(FeedChoice::as_str) })
+}

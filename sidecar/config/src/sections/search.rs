@@ -1,0 +1,36 @@
+//! `search`: questions in plain words.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Questions in plain words.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Search {
+    /// The directory of a sentence model (all-MiniLM-L6-v2: config.json, tokenizer.json, model.safetensors), for a search by
+    /// meaning beside the one by words. Needs a build with `--features semantic`.
+    #[schemars(example = &"/var/lib/falco-anomaly/model")]
+    pub model: Option<PathBuf>,
+    /// The SHA-256 that files of the model must have, by the file's name, in hexadecimal digits. Without it, those of the
+    /// published model.
+    #[serde(deserialize_with = "digests")]
+    #[schemars(inner(regex(pattern = "^[0-9a-f]{64}$")))]
+    pub digests: BTreeMap<String, String>,
+}
+
+fn digests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let digests = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let is_digest = |text: &String| {
+        text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    if digests.values().all(is_digest) {
+        return Ok(digests);
+    }
+    Err(D::Error::custom(
+        "write FILE: DIGEST, with a digest of 64 hexadecimal digits in small letters, as sha256sum has it",
+    ))
+}
