@@ -7,6 +7,8 @@ use std::collections::HashMap;
 
 use anomaly_vectorizer::{Embedder, Embedding, Execution, Hashed, Kind};
 
+use crate::needles::Needles;
+
 /// Most tests that a question has; what would come on top is left out. The whole vocabulary has fewer.
 pub(crate) const MAX_TESTS: usize = 8192;
 
@@ -49,8 +51,12 @@ pub(crate) struct Tests {
     names: Vec<String>,
     /// Features by hash, sorted.
     features: Vec<(u64, TestId)>,
-    /// Every test that is no feature.
-    others: Vec<(Test, TestId)>,
+    /// Texts of the command line, of the name, of the parents' names.
+    in_line: Needles,
+    in_name: Needles,
+    in_parents: Needles,
+    surroundings: Vec<(&'static str, TestId)>,
+    kinds: Vec<(Kind, TestId)>,
 }
 
 impl Tests {
@@ -66,7 +72,12 @@ impl Tests {
                 let at = self.features.partition_point(|(known, _)| known < hash);
                 self.features.insert(at, (*hash, id));
             }
-            other => self.others.push((other.clone(), id)),
+            Test::Text(text) => self.in_line.add(text, false, id),
+            Test::Whole(text) => self.in_line.add(text, true, id),
+            Test::InName(text) => self.in_name.add(text, false, id),
+            Test::InParents(text) => self.in_parents.add(text, false, id),
+            Test::Surroundings(words) => self.surroundings.push((words, id)),
+            Test::Kind(kind) => self.kinds.push((*kind, id)),
         }
         self.ids.insert(test, id);
         Some(id)
@@ -115,28 +126,26 @@ impl Reader {
         self.any = false;
         self.embedder.embed(execution, &mut self.embedding);
         self.write_text(execution);
+        let Self { embedding, passed, any, line, name, parents, .. } = self;
+        let mut pass = |id: TestId| {
+            passed[usize::from(id) / 64] |= 1 << (id % 64);
+            *any = true;
+        };
         // Both are sorted by hash: one pass over the longer.
         let mut wanted = tests.features.iter().peekable();
-        for feature in &self.embedding.features {
+        for feature in &embedding.features {
             while wanted.next_if(|(hash, _)| *hash < feature.hash).is_some() {}
             if let Some((_, id)) = wanted.next_if(|(hash, _)| *hash == feature.hash) {
-                set(&mut self.passed, &mut self.any, *id);
+                pass(*id);
             }
         }
-        for (test, id) in &tests.others {
-            let passes = match test {
-                Test::Feature(_) => false,
-                Test::Text(text) => self.line.contains(text.as_str()),
-                Test::Whole(text) => whole(&self.line, text).next().is_some(),
-                Test::InName(text) => self.name.contains(text.as_str()),
-                Test::InParents(text) => self.parents.contains(text.as_str()),
-                Test::Surroundings(words) => surroundings.contains(words),
-                Test::Kind(kind) => execution.kind == *kind,
-            };
-            if passes {
-                set(&mut self.passed, &mut self.any, *id);
-            }
-        }
+        tests.in_line.find(line, &mut pass);
+        tests.in_name.find(name, &mut pass);
+        tests.in_parents.find(parents, &mut pass);
+        let around = tests.surroundings.iter().filter(|(words, _)| surroundings.contains(words));
+        around.for_each(|(_, id)| pass(*id));
+        let kinds = tests.kinds.iter().filter(|(kind, _)| *kind == execution.kind);
+        kinds.for_each(|(_, id)| pass(*id));
         self.any
     }
 
@@ -196,19 +205,6 @@ impl Reader {
     }
 }
 
-fn set(passed: &mut [u64], any: &mut bool, id: TestId) {
-    passed[usize::from(id) / 64] |= 1 << (id % 64);
-    *any = true;
-}
-
-/// Where `text` stands in `line` as a word of its own.
-pub(crate) fn whole(line: &str, text: &str) -> impl Iterator<Item = usize> {
-    let continues = |c: char| c.is_alphanumeric() || c == '_';
-    line.match_indices(text).map(|(at, _)| at).filter(move |&at| {
-        !line[..at].ends_with(continues) && !line[at + text.len()..].starts_with(continues)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,11 +233,5 @@ mod tests {
 
         assert!(!reader.read(&tests, &of_arguments("ls", ["ls", "-l"]), &[]));
         assert!(!reader.passes(flag), "nothing is left of the one before");
-    }
-
-    #[test]
-    fn a_word_ends_where_letters_do() {
-        assert_eq!(whole("sh -c bash /bin/sh s-sh", "sh").collect::<Vec<_>>(), [0, 16, 21]);
-        assert_eq!(whole("sh_x shx", "sh").count(), 0);
     }
 }

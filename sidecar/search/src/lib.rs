@@ -15,6 +15,7 @@
 
 mod clues;
 mod mark;
+mod needles;
 mod query;
 mod rank;
 mod readings;

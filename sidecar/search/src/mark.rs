@@ -5,7 +5,8 @@
 
 use anomaly_vectorizer::{Execution, Hashed};
 
-use crate::clues::{Test, TestId, Tests, whole};
+use crate::clues::{Test, TestId, Tests};
+use crate::needles::whole;
 use crate::readings;
 
 /// Pieces of a command line that are looked at.
