@@ -1,9 +1,110 @@
 //! Search in plain words over what is known.
 
 use anomaly_api::ServiceError;
-use anomaly_api::model::{SearchAnswer, SearchRequest};
-use anomaly_baseline::Engine;
+use anomaly_api::model::{Match, Part, SearchAnswer, SearchMode, SearchRequest};
+use anomaly_baseline::{Engine, RowState, RowView};
+use anomaly_search::{Candidate, Hit, Options, Query, Source};
 
-pub(super) fn search(_engine: &Engine, _request: &SearchRequest) -> Result<SearchAnswer, ServiceError> {
-    Err(ServiceError::Unavailable("not yet".into()))
+use super::{compared, micros, pattern, seconds};
+
+/// Matches of one answer where nothing is said, and at most.
+const USUAL: u16 = 20;
+const MOST: u16 = 100;
+
+/// What the words mean, best first.
+pub(super) fn search(engine: &Engine, request: &SearchRequest) -> Result<SearchAnswer, ServiceError> {
+    let SearchRequest { query, org_id: _, workload, since, until, limit, mode } = request;
+    if *mode == SearchMode::Semantic {
+        return Err(ServiceError::Invalid(
+            "this daemon has no sentence model; leave mode out to search by words".to_owned(),
+        ));
+    }
+    let query = Query::parse(query).map_err(|error| ServiceError::Invalid(error.to_string()))?;
+    let workload = pattern(workload.as_ref())?;
+    let limit = match limit {
+        None => USUAL,
+        Some(limit) if (1..=MOST).contains(limit) => *limit,
+        Some(_) => return Err(ServiceError::Invalid(format!("limit is a number from 1 to {MOST}"))),
+    };
+    let options = Options {
+        limit: limit.into(),
+        since: since.map(micros).transpose()?,
+        until: until.map(micros).transpose()?,
+        ..Options::default()
+    };
+    let rows = engine.rows_of(
+        &|status| workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload)),
+        &|_, state, _| state != RowState::Forgotten,
+    );
+    let hits = query.rank(rows.iter().map(candidate), &options);
+    Ok(SearchAnswer {
+        searched: rows.len(),
+        understood: query.terms().map(|term| term.name.to_owned()).collect(),
+        matches: hits.iter().filter_map(|hit| Some(found(rows.get(hit.index)?, hit))).collect(),
+    })
+}
+
+fn candidate(row: &RowView) -> Candidate<'_> {
+    Candidate {
+        execution: &row.execution,
+        surroundings: &row.surroundings,
+        count: row.count,
+        first_seen: row.first_seen,
+        last_seen: row.last_seen,
+        meaning: None,
+    }
+}
+
+fn found(row: &RowView, hit: &Hit) -> Match {
+    let command = row.execution.command_line();
+    Match {
+        score: f64::from(hit.score),
+        timestamp: seconds(row.last_seen),
+        workload: row.workload.to_string(),
+        parts: parts(&command, &hit.spans),
+        matched: hit
+            .matches
+            .iter()
+            .map(|found| match found.source {
+                Source::Word => found.asked.clone(),
+                Source::Term(term) => format!("{term} ({})", found.found.join(", ")),
+            })
+            .collect(),
+        row: compared::row(row),
+    }
+}
+
+/// A command line in parts, those in `spans` (ranges of bytes, in order, apart) marked.
+fn parts(command: &str, spans: &[(usize, usize)]) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut at = 0;
+    let mut part = |from: usize, to: usize, marked: bool| {
+        if let Some(text) = command.get(from..to).filter(|text| !text.is_empty()) {
+            parts.push(Part { text: text.to_owned(), marked });
+        }
+    };
+    for &(from, to) in spans {
+        part(at, from, false);
+        part(from, to, true);
+        at = to;
+    }
+    part(at, command.len(), false);
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parts;
+
+    #[test]
+    fn the_parts_are_the_command() {
+        let marked = |spans: &[(usize, usize)]| {
+            let parts = parts("curl -s x | sh", spans);
+            assert_eq!(parts.iter().map(|part| part.text.as_str()).collect::<String>(), "curl -s x | sh");
+            parts.into_iter().filter(|part| part.marked).map(|part| part.text).collect::<Vec<_>>()
+        };
+        assert_eq!(marked(&[(0, 4), (12, 14)]), ["curl", "sh"]);
+        assert_eq!(marked(&[]), Vec::<String>::new());
+        assert_eq!(marked(&[(0, 14)]), ["curl -s x | sh"]);
+    }
 }
