@@ -1,0 +1,74 @@
+//! Where the server listens and what it bears.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::Token;
+
+/// Where the server listens.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A unix socket; its directory is made where it is missing.
+    pub socket: Option<PathBuf>,
+    /// Loopback, with a token.
+    pub tcp: Option<Tcp>,
+    /// Serves the page's files from this folder, read anew each time, in place of those in the program: for working on
+    /// the page.
+    pub page: Option<PathBuf>,
+    /// What it bears.
+    pub limits: Limits,
+}
+
+/// A listener on loopback.
+#[derive(Debug, Clone)]
+pub struct Tcp {
+    /// Where: 127.0.0.0/8 or `::1`. Port 0 takes a free one, which [`Server::tcp`](crate::Server::tcp) tells.
+    pub address: SocketAddr,
+    /// What every request for data carries.
+    pub token: Token,
+}
+
+/// What the server bears from all its callers together. The defaults are for one daemon and a few people; tests lower them.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bytes of a request's body.
+    pub body: usize,
+    /// Bytes of a request's line and headers, at least 8,192.
+    pub head: usize,
+    /// Number of headers.
+    pub headers: usize,
+    /// Time for a request's line and headers, from the connection's beginning or the last answer: an idle connection is
+    /// closed after it.
+    pub head_within: Duration,
+    /// Time for a request's body.
+    pub body_within: Duration,
+    /// Time for the service to answer, waiting for its turn included.
+    pub answer_within: Duration,
+    /// Time for which a caller may take nothing of an answer before its connection is closed.
+    pub taken_within: Duration,
+    /// Connections per listener; more are told to come back.
+    pub connections: usize,
+    /// Questions that the service works on at once. Health, readiness and metrics have two places of their own, so that
+    /// a flood of questions does not hide it.
+    pub at_once: usize,
+    /// Questions that wait for their turn; more are told to come back.
+    pub waiting: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 64 << 10,
+            head: 16 << 10,
+            headers: 64,
+            head_within: Duration::from_secs(20),
+            body_within: Duration::from_secs(10),
+            answer_within: Duration::from_secs(10),
+            taken_within: Duration::from_secs(20),
+            connections: 64,
+            at_once: 4,
+            waiting: 60,
+        }
+    }
+}
