@@ -2,7 +2,7 @@
 
 import { tell } from './api.js';
 import { fill, h } from './dom.js';
-import { counted, duration } from './format.js';
+import { count, counted, duration } from './format.js';
 import { choice } from './findings.js';
 import { CRITICAL } from './pieces.js';
 import { foreign, plain } from './text.js';
@@ -36,7 +36,7 @@ export function actionsFor(state) {
 
 /**
  * Buttons for deciding. `subject` has `what` (words for the title), `workload`, `state`, `score` and `choices`: ids, how
- * many executions they stand for and words for them, the most likely choice first.
+ * many executions they stand for, words for them and their command lines, the most likely choice first.
  */
 export function decisionButtons(subject, context) {
   return h('p.actions', {}, actionsFor(subject.state).map((action) => h('button', {
@@ -53,9 +53,15 @@ function decide(action, subject, context) {
   const { verb, done, what } = ACTIONS[action];
   const { choices } = subject;
   let chosen = choices[0];
-  const consequence = h('p.consequence', { id: 'consequence' });
-  const tellConsequence = () => fill(consequence, `${counted(chosen.executions, 'distinct execution')} of `,
-    foreign(subject.workload, -80), `: ${chosen.executions === 1 ? 'it' : 'each'} ${what}`);
+  const consequence = h('p.consequence', {});
+  const meant = h('ul.meant', { tabindex: 0, 'aria-label': 'Command lines' });
+  const tellConsequence = () => {
+    const commands = chosen.commands.slice(0, MEANT);
+    fill(meant, commands.map((command) => h('li', {}, foreign(command, 200, 'command'))),
+      chosen.executions > commands.length ? h('li.dim', {}, `and ${count(chosen.executions - commands.length)} more`) : null);
+    fill(consequence, `${counted(chosen.executions, 'distinct execution')} of `, foreign(subject.workload, -80),
+      `: ${chosen.executions === 1 ? 'it' : 'each'} ${what}`);
+  };
   tellConsequence();
   const options = choices.length < 2 ? null : h('fieldset', {}, h('legend', {}, 'Which'),
     choices.map((option, at) => h('label', {},
@@ -65,12 +71,15 @@ function decide(action, subject, context) {
     ? h('p.caution', {}, 'Hardly anything like it ever ran there. Approve only what you can explain.') : null;
   confirm({
     title: [`${verb} `, h('span', {}, subject.what), '?'],
-    body: [options, consequence, grave],
+    body: [options, meant, consequence, grave],
     submit: verb,
     send: (why) => tell('v1/decisions', { action, ids: chosen.ids, why }),
     outcome: (answer) => outcome(`${plain(subject.what, 200)}: ${done} ${counted(answer.executions, 'execution')}`, answer),
   }, context);
 }
+
+/** How many command lines a question shows. */
+const MEANT = 5;
 
 const WINDOWS = [[900, '15 minutes'], [3600, 'an hour'], [14400, '4 hours'], [86400, 'a day']];
 

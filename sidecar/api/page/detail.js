@@ -70,9 +70,10 @@ function show(root, data, shown, context) {
 function decision(execution, now, group, context) {
   if (!now?.row) return nothing('Its row is gone by now, so there is nothing to decide.');
   const { row } = now;
-  const choices = [{ ids: [row.id], executions: 1, words: 'this execution' }];
+  const choices = [{ ids: [row.id], executions: 1, words: 'this execution', commands: [row.command] }];
   if (group && group.executions > 1) {
-    choices.push({ ids: [group.id], executions: group.executions, words: `all ${count(group.executions)} that are held of ${programWords(group)}` });
+    const words = `all ${count(group.executions)} that are held of ${programWords(group)}`;
+    choices.push({ ids: [group.id], executions: group.executions, words, commands: group.rows.map(({ command }) => command) });
   }
   return decisionButtons({ what: programWords(row), workload: execution.workload, state: row.state, score: execution.score, choices }, context);
 }

@@ -66,7 +66,7 @@ function row(finding) {
         h('a.item', { href: address(['finding', finding.id]), 'data-key': finding.id }, program(finding)),
         ' in ', workload(finding.workload)),
       h('p.reason', {}, foreign(example.reason ?? 'no reason was kept', -240)),
-      h('p.line', {}, foreign(example.command, -240, 'command'))),
+      h('p.line.clamped', {}, foreign(example.command, -240, 'command'))),
     h('p.when', {}, time(finding.last_time, hour(finding.last_time)),
       finding.count > 1 ? h('span.times', { title: counted(finding.count, 'execution') }, `${count(finding.count)}\u00d7`) : null,
       state(finding.state)));

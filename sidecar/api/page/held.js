@@ -52,10 +52,10 @@ function groupItem(group, context) {
   const what = programWords(group);
   const subject = {
     what, workload: group.workload, state: first?.state ?? 'held', score: group.score,
-    choices: [{ ids: [group.id], executions: group.executions, words: 'all of the group' }],
+    choices: [{ ids: [group.id], executions: group.executions, words: 'all of the group', commands: group.rows.map(({ command }) => command) }],
   };
   const single = (item) => ({
-    ...subject, state: item.state, choices: [{ ids: [item.id], executions: 1, words: 'this execution' }],
+    ...subject, state: item.state, choices: [{ ids: [item.id], executions: 1, words: 'this execution', commands: [item.command] }],
   });
   return h('li.finding', {},
     h('p.verdict', {}, scored(group.score), group.threshold === null ? null : h('span.dim', {}, ` / ${score(group.threshold, 2)}`)),

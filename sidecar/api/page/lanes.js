@@ -73,10 +73,10 @@ function legend() {
 function strip(name, named, tell, context) {
   const canvas = h('canvas', { 'aria-hidden': true });
   const slider = h('div.strip', {
-    role: 'slider', tabindex: 0, 'aria-label': `${plain(name)} over time`, 'aria-orientation': 'horizontal', 'data-key': `lane ${name}`,
+    role: 'slider', tabindex: 0, 'aria-label': `${plain(name)} over time`, 'aria-orientation': 'horizontal', 'data-key': `lane ${encodeURIComponent(name)}`,
   }, canvas);
   const sum = h('span.lane-sum', {});
-  const node = h('li.lane', {}, named ? h('span.lane-name', {}, workload(name, tail(name, 28))) : null, slider, sum);
+  const node = h('li.lane', {}, named ? h('span.lane-name', {}, workload(name, tail(name, 26))) : null, slider, sum);
   const self = { node, lane: undefined, timeline: undefined, at: undefined };
 
   self.draw = () => self.lane && draw(canvas, self);

@@ -49,7 +49,7 @@ export function overview(root, route, context) {
     show({ timeline, latest, held, learning }) {
       chart.update(timeline);
       fill(state,
-        held > 0 ? [h('a', { href: '#/held', 'data-key': 'held' }, counted(held, 'held execution')), ' may wait for a decision'] : 'Nothing is held',
+        held > 0 ? [h('a', { href: '#/held', 'data-key': 'held' }, counted(held, 'execution')), ' held'] : 'Nothing is held',
         learning > 0 ? ['; ', h('a', { href: '#/workloads', 'data-key': 'learning' }, counted(learning, 'baseline')), ' still learning.'] : '.');
       if (latest.findings.length > 0) showFindings(findings, latest.findings);
       else list(findings, ['none'], (name) => name, () => h('li', {}, nothing('Nothing was novel so far.')));

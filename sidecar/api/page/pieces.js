@@ -27,7 +27,7 @@ export function state(name) {
 }
 
 export function workload(name, words = foreign(name, -80)) {
-  return h('a.workload', { href: address(['workload', name]), 'data-key': `workload ${name}` }, words);
+  return h('a.workload', { href: address(['workload', name]), 'data-key': `workload ${encodeURIComponent(name)}` }, words);
 }
 
 /** Who did it: `python3 from gunicorn as uid 33`. */

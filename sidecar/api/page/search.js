@@ -6,7 +6,7 @@ import { address, fill, h, list } from './dom.js';
 import { choice } from './findings.js';
 import { counted, score } from './format.js';
 import { facts, nothing, program, programWords, seen, state, workload } from './pieces.js';
-import { foreign, parts } from './text.js';
+import { foreign, markedPieces } from './text.js';
 
 const MODES = [['words', 'words'], ['semantic', 'meaning']];
 const SPANS = [['', 'any time'], ['86400', 'the last day'], ['604800', 'the last week']];
@@ -57,22 +57,15 @@ export function searchView(root, route, context) {
 function item(match, context) {
   const subject = {
     what: programWords(match), workload: match.workload, state: match.state, score: null,
-    choices: [{ ids: [match.id], executions: 1, words: 'this execution' }],
+    choices: [{ ids: [match.id], executions: 1, words: 'this execution', commands: [match.command] }],
   };
   return h('li.finding', {},
     h('p.verdict', {}, h('span.match', { title: 'how well it matches; not its novelty' }, score(match.score, 2))),
     h('div.what', {},
       h('h3.item', { tabindex: -1, 'data-key': match.id }, program(match), ' in ', workload(match.workload), ' ', state(match.state)),
-      h('p.line', {}, marked(match.parts)),
+      h('p.line', {}, markedPieces(match.parts, 240)),
       facts(
         ['matched', match.matched.length > 0 ? match.matched.flatMap((text, at) => [at ? ', ' : '', foreign(text, -60)]) : null],
         ['seen', seen(match)]),
       decisionButtons(subject, context)));
-}
-
-/** A command line whose matching parts are marked. */
-function marked(pieces) {
-  const node = h('bdi.foreign.command', { dir: 'ltr' });
-  for (const { text, marked: matched } of pieces) node.append(...(matched ? [h('mark', {}, parts(text))] : parts(text)));
-  return node;
 }

@@ -8,11 +8,15 @@ const RUNS = new RegExp(`(${HIDDEN.source}+)`, 'u');
 /** More of these on one letter than any script needs: they would be drawn over the lines above and below. */
 const HEAPED = /(\p{M}{3})\p{M}+/gu;
 
-/** One such character by its name: a picture for the classic controls, a number for the rest. */
+/** What ASCII calls its controls. Their pictures (U+2400 and on) are in too few fonts. */
+const CONTROLS = ('NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI ' +
+  'DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US').split(' ');
+
+/** One such character by its name or its number. */
 function named(character) {
   const code = character.codePointAt(0);
-  if (code < 0x20) return String.fromCodePoint(0x2400 + code);
-  if (code === 0x7f) return '\u2421';
+  if (code < CONTROLS.length) return CONTROLS[code];
+  if (code === 0x7f) return 'DEL';
   return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
 }
 
@@ -47,7 +51,9 @@ export function foreign(text, max = 300, classes = '') {
 /** `text` where there is room for `max` characters: of a long name the end tells more than the beginning. */
 export function tail(text, max) {
   const characters = [...String(text ?? '')];
-  const node = foreign(characters.length <= max ? text : `\u2026${characters.slice(1 - max).join('')}`, -max);
+  const end = characters.slice(1 - max);
+  const whole = end.slice(Math.max(0, end.indexOf('/')));
+  const node = foreign(characters.length <= max ? text : `\u2026${whole.join('')}`, -max);
   node.title = plain(text, 400);
   return node;
 }
@@ -70,7 +76,7 @@ function write(node, text, max, expandable) {
 }
 
 /** Text nodes, and marked spans between them. */
-export function parts(text) {
+function parts(text) {
   return calmed(text).split(RUNS).filter((part) => part !== '').map((part) => {
     if (!HIDDEN.test(part)) return part;
     const mark = document.createElement('span');
@@ -81,22 +87,27 @@ export function parts(text) {
   });
 }
 
-/** `command` as an element, its words marked for which `isMarked` holds. */
-export function markedWords(command, isMarked, mark, max = 4096) {
+/** A command line of pieces, `{ text, marked }`, some of them marked and each cut by itself. */
+export function markedPieces(pieces, max, kind = '') {
   const node = document.createElement('bdi');
   node.className = 'foreign command';
   node.dir = 'ltr';
-  const { head, whole } = cut(String(command), max);
-  for (const word of head.split(/(\s+)/)) {
-    if (word !== '' && word.trim() !== '' && isMarked(word)) {
-      const marked = document.createElement('mark');
-      marked.className = mark;
-      marked.append(...parts(word));
-      node.append(marked);
-    } else {
-      node.append(...parts(word));
+  for (const { text, marked } of pieces) {
+    const shown = text.length > max ? [foreign(text, max)] : parts(text);
+    if (!marked) {
+      node.append(...shown);
+      continue;
     }
+    const mark = document.createElement('mark');
+    mark.className = kind;
+    mark.append(...shown);
+    node.append(mark);
   }
-  if (!whole) node.append('\u2026');
   return node;
+}
+
+/** `command` as an element, its words marked for which `isMarked` holds. */
+export function markedWords(command, isMarked, kind) {
+  const words = String(command).split(/(\s+)/);
+  return markedPieces(words.map((text) => ({ text, marked: text.trim() !== '' && isMarked(text) })), 160, kind);
 }

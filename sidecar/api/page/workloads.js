@@ -97,13 +97,13 @@ function card(item, context) {
       h('h3', {}, workload(item.workload), executions ? null : h('span.dim', {}, ' acts of kind ', foreign(item.kind, -40))),
       item.learning ? h('span.chip.learning', {}, 'learning') : null,
       executions ? h('button', {
-        type: 'button', 'data-key': `learn ${item.workload}`, 'aria-haspopup': 'dialog',
+        type: 'button', 'data-key': `learn ${encodeURIComponent(item.workload)}`, 'aria-haspopup': 'dialog',
         'aria-label': `Let ${plain(item.workload, 80)} learn at once`, onclick: () => learnWindow(item.workload, context),
       }, 'Learn window') : null),
     h('div.columns', {},
       facts(
         ['known', count(item.known), 'distinct executions learned'],
-        ['held', item.held > 0 ? h('a', { href: address(['held'], { workload: item.workload }), 'data-key': `held ${key(item)}` }, count(item.held)) : '0'],
+        ['held', item.held > 0 ? h('a', { href: address(['held'], { workload: item.workload }), 'data-key': `held ${encodeURIComponent(key(item))}` }, count(item.held)) : '0'],
         ['denied', count(item.denied)],
         ['executions', count(item.executions), 'seen, repeats included'],
         ['novel from', item.learning ? null : score(item.threshold)],

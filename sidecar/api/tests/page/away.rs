@@ -1,0 +1,77 @@
+//! A daemon that goes away, and one that asks for a token.
+
+use anomaly_api::Service;
+use serde_json::json;
+
+use crate::support::{ENTER, Page, TOKEN};
+
+#[test]
+fn a_daemon_that_goes_away_and_comes_back_is_noticed() {
+    let Some(mut page) = Page::open(100) else { return };
+    let before = page.text("ol.findings");
+    page.stop_server();
+    page.refresh();
+    page.wait("document.getElementById('trouble').innerText.includes('does not answer')");
+    page.wait("document.body.classList.contains('stale')");
+    assert_eq!(page.text("ol.findings"), before, "what was known stays to be read");
+    page.picture("away-light");
+    // Every five seconds it tries again by itself.
+    page.start_server();
+    page.wait("document.getElementById('outcome').innerText.includes('answers again')");
+    page.wait("!document.body.classList.contains('stale')");
+    page.wait("!document.getElementById('trouble').innerText.includes('does not answer')");
+    assert_eq!(page.value("window.wrong"), json!([]));
+}
+
+#[test]
+fn it_asks_anew_by_itself_and_can_be_paused() {
+    let Some(page) = Page::open(60) else { return };
+    page.browser.click("#pause");
+    assert_eq!(page.value("document.getElementById('pause').getAttribute('aria-pressed')"), "true");
+    page.visit("#/held");
+    let first = page.service.held(&Default::default()).unwrap().swap_remove(0);
+    let decision =
+        serde_json::from_value(json!({ "action": "forget", "ids": [first.id], "why": "" })).unwrap();
+    page.service.decide(&decision, anomaly_api::Caller::Token).unwrap();
+    let there = format!("document.querySelector(\"[data-key='deny {}']\") !== null", first.id);
+    assert_eq!(page.value(&there), true);
+    page.browser.click("#pause");
+    page.wait(&format!("!({there})"));
+    // And by the clock, without anybody touching it.
+    let second = page.service.held(&Default::default()).unwrap().swap_remove(0);
+    let decision =
+        serde_json::from_value(json!({ "action": "forget", "ids": [second.id], "why": "" })).unwrap();
+    page.service.decide(&decision, anomaly_api::Caller::Token).unwrap();
+    page.wait(&format!("document.querySelector(\"[data-key='deny {}']\") === null", second.id));
+    page.is_clean();
+}
+
+#[test]
+fn the_token_is_asked_for_and_stays_out_of_the_address() {
+    let Some(page) = Page::serve(40) else { return };
+    // Nothing but the form without one, wherever a link leads.
+    page.browser.open(&format!("http://{}/#/held", page.address));
+    page.wait("document.activeElement?.id === 'token'");
+    assert_eq!(page.count(".finding"), 0);
+    page.picture("token-light");
+    page.browser.press("a-wrong-token-of-some-length");
+    page.browser.press(&ENTER.to_string());
+    page.wait("document.querySelector('main [role=alert]')?.innerText.includes('did not take') === true");
+    page.browser.press(TOKEN);
+    page.browser.press(&ENTER.to_string());
+    page.wait("document.querySelector('h1')?.innerText === 'Held' && document.querySelectorAll('.finding').length > 0");
+    assert_eq!(page.value("location.hash"), "#/held");
+
+    // In the fragment once: gone from the address and from the way back.
+    page.browser.run("sessionStorage.clear()");
+    page.browser.open("about:blank");
+    page.browser.open(&format!("http://{}/#token={TOKEN}", page.address));
+    page.settled();
+    assert_eq!(page.value("location.hash"), "#/");
+    assert!(page.count(".finding") > 0);
+    page.visit("#/health");
+    assert_eq!(page.value(&format!("document.documentElement.outerHTML.includes({})", json!(TOKEN))), false);
+    assert_eq!(page.value("document.cookie"), "");
+    assert_eq!(page.value("localStorage.length"), 0);
+    assert_eq!(page.value("window.wrong"), json!([]));
+}

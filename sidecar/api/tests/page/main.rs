@@ -1,0 +1,18 @@
+//! The page as people use it: in a real Chromium, before the real server, with generated data that has ten thousand
+//! findings and texts made to fool whoever shows them.
+//!
+//! Pictures of every view stay in the target directory, under `tmp/page`, for whoever changes how it looks.
+
+#[path = "../../examples/fixture/fake/mod.rs"]
+mod fake;
+mod support;
+mod webdriver;
+
+mod away;
+mod decisions;
+mod keyboard;
+mod lanes;
+mod links;
+mod looks;
+mod many;
+mod safety;

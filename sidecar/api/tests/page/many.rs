@@ -1,0 +1,71 @@
+//! Ten thousand findings.
+
+use crate::support::{Page, TOKEN};
+
+/// More elements than this make a browser on a phone slow. No view comes near.
+const ELEMENTS: u64 = 6_000;
+
+#[test]
+fn ten_thousand_findings_are_read_by_the_page() {
+    let Some(page) = Page::serve(10_000) else { return };
+    page.browser.open(&format!("http://{}/#token={TOKEN}", page.address));
+    page.wait("window.ready > 0");
+    println!(
+        "10,000 findings: the latest are there after {:.0} ms, the longest task took {:.0} ms, {} elements",
+        page.value("window.ready").as_f64().unwrap(),
+        page.value("window.longest").as_f64().unwrap(),
+        page.count("*"),
+    );
+    for view in [
+        "#/",
+        "#/findings",
+        "#/held",
+        "#/held?state=all",
+        "#/workloads",
+        "#/search?q=sh",
+        "#/health",
+        "#/decisions",
+    ] {
+        page.visit(view);
+        let elements = page.count("*");
+        assert!(elements < ELEMENTS, "{view} has {elements} elements");
+    }
+
+    page.visit("#/findings");
+    let ids = || page.value("[...document.querySelectorAll('a.item')].map((a) => a.dataset.key)");
+    let first = ids();
+    assert_eq!(first.as_array().unwrap().len(), 50);
+    assert!(page.text(".sum").contains("of 10,000 findings"), "{}", page.text(".sum"));
+    let mut seen = first.as_array().unwrap().clone();
+    for turned in 1..=4 {
+        page.browser.run("document.querySelector('.pages a[rel=next]').click()");
+        page.wait(&format!("document.querySelector('.sum')?.innerText.startsWith('{}')", turned * 50 + 1));
+        let shown = ids();
+        assert!(shown.as_array().unwrap().iter().all(|id| !seen.contains(id)), "a finding came twice");
+        seen.extend(shown.as_array().unwrap().clone());
+    }
+    assert_eq!(seen.len(), 250);
+    assert!(page.count("*") < ELEMENTS);
+    // Back, and to where it began.
+    page.browser.run("history.back()");
+    page.wait("document.querySelector('.sum')?.innerText.startsWith('151')");
+    page.browser.run("document.querySelector('.pages [data-key=newest]').click()");
+    page.wait("document.querySelector('.sum')?.innerText.startsWith('1')");
+    page.settled();
+    page.wait("document.querySelectorAll('a.item').length === 50");
+    assert_eq!(ids(), first);
+    page.is_clean();
+}
+
+#[test]
+fn long_texts_are_cut_with_a_way_to_see_all() {
+    let Some(page) = Page::open(2_000) else { return };
+    page.visit("#/held?state=all");
+    page.wait("document.querySelector('.what > .line button.more') !== null");
+    page.browser.run(
+        "const b = document.querySelector('.what > .line button.more'); b.parentNode.id = 'cut'; b.click()",
+    );
+    page.wait("document.getElementById('cut').textContent.length > 4000");
+    assert_eq!(page.value("document.activeElement.id"), "cut");
+    assert_eq!(page.value("document.documentElement.scrollWidth <= innerWidth"), true);
+}
