@@ -5,23 +5,19 @@
 //! name of an environment variable or of a file. What types cannot say is checked by [`SinkConfig::check`], without
 //! touching anything, so that `config check` and the daemon say the same.
 
-mod clickhouse;
-mod falcosidekick;
-mod file;
-mod http;
 mod queue;
-mod stdout;
 
 use anomaly_scored::ScoredExecution;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use clickhouse::ClickHouseConfig;
-pub use falcosidekick::FalcosidekickConfig;
-pub use file::FileConfig;
-pub use http::HttpConfig;
 pub use queue::QueueConfig;
-pub use stdout::StdoutConfig;
+
+use crate::clickhouse::ClickHouseConfig;
+use crate::falcosidekick::FalcosidekickConfig;
+use crate::file::FileConfig;
+use crate::http::HttpConfig;
+use crate::stdout::StdoutConfig;
 
 /// One sink: where scored executions go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -153,7 +149,7 @@ fn name(name: &str) -> Result<(), InvalidConfig> {
 }
 
 /// `https://host:port/path`, without a user in it and without a fragment.
-fn address(key: &'static str, text: &str) -> Result<reqwest::Url, InvalidConfig> {
+pub(crate) fn address(key: &'static str, text: &str) -> Result<reqwest::Url, InvalidConfig> {
     let invalid = |problem: &str| InvalidConfig::new(key, problem);
     let url = reqwest::Url::parse(text).map_err(|error| {
         invalid(&format!("no address ({error}): write one such as https://host:8443/path"))
@@ -173,7 +169,11 @@ fn address(key: &'static str, text: &str) -> Result<reqwest::Url, InvalidConfig>
 }
 
 /// A number within what the sink can work with.
-fn within(key: &'static str, value: u64, range: std::ops::RangeInclusive<u64>) -> Result<(), InvalidConfig> {
+pub(crate) fn within(
+    key: &'static str,
+    value: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<(), InvalidConfig> {
     if range.contains(&value) {
         return Ok(());
     }
@@ -182,12 +182,12 @@ fn within(key: &'static str, value: u64, range: std::ops::RangeInclusive<u64>) -
 }
 
 /// The proxy, where one is configured.
-fn proxy(text: Option<&str>) -> Result<(), InvalidConfig> {
+pub(crate) fn proxy(text: Option<&str>) -> Result<(), InvalidConfig> {
     text.map_or(Ok(()), |text| address("proxy", text).map(drop))
 }
 
 /// At most one of two ways to name a secret.
-fn one_source<E, F>(
+pub(crate) fn one_source<E, F>(
     key: &'static str,
     environment: &Option<E>,
     file: &Option<F>,

@@ -29,11 +29,11 @@ impl Default for QueueConfig {
 
 impl QueueConfig {
     /// In memory alone.
-    pub(super) fn without_spool() -> Self {
+    pub(crate) fn without_spool() -> Self {
         Self { spool_bytes: 0, ..Self::default() }
     }
 
-    pub(super) fn check(&self) -> Result<(), InvalidConfig> {
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         within("queue.events", self.events, 16..=1_000_000)?;
         within("queue.bytes", self.bytes, 64 << 10..=1 << 30)?;
         match self.spool_bytes {

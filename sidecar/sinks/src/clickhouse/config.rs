@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Events, InvalidConfig, QueueConfig, address, one_source, proxy, within};
+use crate::config::{Events, InvalidConfig, QueueConfig, address, one_source, proxy, within};
 
 /// ClickHouse over its HTTP interface: one row for each execution. The table is made where it is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,7 +79,7 @@ impl Default for ClickHouseConfig {
 }
 
 impl ClickHouseConfig {
-    pub(super) fn check(&self) -> Result<(), InvalidConfig> {
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         let endpoint = address("endpoint", &self.endpoint)?;
         if endpoint.query().is_some() {
             let problem = "the address has no query (?...): database and table are keys of their own";

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Events, InvalidConfig, QueueConfig, within};
+use crate::config::{Events, InvalidConfig, QueueConfig, within};
 
 /// JSON Lines in a file, which only its owner can read. It is rotated to `PATH.1`, `PATH.2` and so on, and made anew
 /// where another program has moved it away.
@@ -61,7 +61,7 @@ impl FileConfig {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), InvalidConfig> {
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         if self.path.file_name().is_none() {
             return Err(InvalidConfig::new(
                 "path",

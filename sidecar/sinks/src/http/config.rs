@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Events, InvalidConfig, QueueConfig, address, one_source, proxy, within};
+use crate::config::{Events, InvalidConfig, QueueConfig, address, one_source, proxy, within};
 
 /// The environment variable with the value of `auth_header`, where the file names none.
 const DEFAULT_AUTH_ENV: &str = "ANOMALY_AUTH";
@@ -116,7 +116,7 @@ impl HttpConfig {
         }
     }
 
-    pub(super) fn check(&self) -> Result<(), InvalidConfig> {
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         address("endpoint", &self.endpoint)?;
         within("timeout_ms", self.timeout_ms, 100..=300_000)?;
         within("retry_max", self.retry_max.into(), 0..=100)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Events, InvalidConfig, QueueConfig, address, proxy, within};
+use crate::config::{Events, InvalidConfig, QueueConfig, address, proxy, within};
 
 /// Falcosidekick: alerts in the shape in which Falco sends them, one a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -48,7 +48,7 @@ impl Default for FalcosidekickConfig {
 }
 
 impl FalcosidekickConfig {
-    pub(super) fn check(&self) -> Result<(), InvalidConfig> {
+    pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         address("endpoint", &self.endpoint)?;
         within("timeout_ms", self.timeout_ms, 100..=300_000)?;
         within("retry_max", self.retry_max.into(), 0..=100)?;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Events, QueueConfig};
+use crate::config::{Events, QueueConfig};
 
 /// JSON Lines on the standard output. Nothing waits for it on the disk: after a restart somebody else reads it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

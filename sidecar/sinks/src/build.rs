@@ -1,0 +1,115 @@
+//! From a sink's configuration to its worker.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clickhouse::ClickHouseService;
+use crate::config::SinkConfig;
+use crate::error::SinkError;
+use crate::falcosidekick::FalcosidekickService;
+use crate::file::FileService;
+use crate::http::HttpService;
+use crate::notices::Notices;
+use crate::queue::{Bounds, Queue};
+use crate::secret::{Secret, SecretError};
+use crate::service::{Plan, Service};
+use crate::sink::Sink;
+use crate::sinks::Start;
+use crate::spool::{OpenError, Spool};
+use crate::status::Counters;
+use crate::stdout::StdoutService;
+use crate::worker::{Closing, Worker};
+
+/// What is shared with the sink's worker, and how to start that.
+pub(crate) fn build(
+    config: &SinkConfig,
+    spools: &Path,
+    host: &str,
+    notices: &Arc<Notices>,
+    closing: &Closing,
+) -> Result<(Arc<Sink>, Start), SinkError> {
+    let name = config.name();
+    let client = |problem| SinkError::Client { name: name.to_owned(), problem };
+    let secret = |outcome: Result<Option<Secret>, SecretError>| {
+        outcome.map_err(|source| SinkError::Secret { name: name.to_owned(), source })
+    };
+    let parts = Parts { config, spools, notices, closing };
+    match config {
+        SinkConfig::Falcosidekick(sidekick) => {
+            let service = FalcosidekickService::new(sidekick).map_err(client)?;
+            parts.join(service, FalcosidekickService::plan(sidekick))
+        }
+        SinkConfig::Clickhouse(clickhouse) => {
+            let user = secret(Secret::load(clickhouse.user_env.as_deref(), clickhouse.user_file.as_deref()))?;
+            let password = secret(Secret::load(
+                clickhouse.password_env.as_deref(),
+                clickhouse.password_file.as_deref(),
+            ))?;
+            let service =
+                ClickHouseService::new(clickhouse, user.as_ref(), password.as_ref()).map_err(client)?;
+            parts.join(service, ClickHouseService::plan(clickhouse))
+        }
+        SinkConfig::Http(http) => {
+            let credential = secret(Secret::load(http.auth_variable(), http.auth_file.as_deref()))?;
+            let service = HttpService::new(http, credential.as_ref(), host).map_err(client)?;
+            parts.join(service, HttpService::plan(http))
+        }
+        SinkConfig::File(file) => parts.join(FileService::new(file), FileService::plan()),
+        SinkConfig::Stdout(_) => {
+            let service = StdoutService::new(std::io::stdout()).map_err(SinkError::Thread)?;
+            parts.join(service, StdoutService::plan())
+        }
+    }
+}
+
+struct Parts<'a> {
+    config: &'a SinkConfig,
+    spools: &'a Path,
+    notices: &'a Arc<Notices>,
+    closing: &'a Closing,
+}
+
+impl Parts<'_> {
+    fn join<S>(&self, service: S, mut plan: Plan) -> Result<(Arc<Sink>, Start), SinkError>
+    where
+        S: Service + Send + 'static,
+    {
+        let queue = self.config.queue();
+        let spool = self.spool(queue.spool_bytes)?;
+        // Half a queue starts the spool, so a batch is no more than that; and a batch always fits into the spool.
+        plan.events = plan.events.min(queue.events as usize / 2).max(1);
+        plan.bytes = plan.bytes.min(queue.bytes as usize / 2);
+        if spool.is_some() {
+            plan.bytes = plan.bytes.min(queue.spool_bytes as usize / 8);
+        }
+        let bounds = Bounds {
+            events: queue.events as usize,
+            bytes: queue.bytes as usize,
+            batch_events: plan.events,
+            batch_bytes: plan.bytes,
+        };
+        let sink = Arc::new(Sink {
+            name: self.config.name().to_owned(),
+            kind: self.config.kind(),
+            events: self.config.events(),
+            queue: Queue::new(bounds),
+            counters: Counters::default(),
+        });
+        let (notices, closing) = (Arc::clone(self.notices), Arc::clone(self.closing));
+        let worker = Worker::new(service, plan, Arc::clone(&sink), spool, notices, closing);
+        Ok((sink, Box::new(move || Box::pin(worker.run()))))
+    }
+
+    fn spool(&self, bytes: u64) -> Result<Option<Spool>, SinkError> {
+        if bytes == 0 {
+            return Ok(None);
+        }
+        let path = self.spools.join(self.config.name());
+        let name = self.config.name().to_owned();
+        match Spool::open(&path, bytes) {
+            Ok(spool) => Ok(Some(spool)),
+            Err(OpenError::Locked) => Err(SinkError::SpoolLocked { name, path }),
+            Err(OpenError::Io(source)) => Err(SinkError::Spool { name, path, source }),
+        }
+    }
+}
