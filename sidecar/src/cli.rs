@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::feedback::arguments as people;
 use crate::sharing::Sharing;
-use crate::{backtest, baseline, convert, durations, thresholds, tune};
+use crate::{backtest, baseline, convert, durations, search, thresholds, tune};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -60,6 +60,9 @@ pub(crate) enum Command {
     /// What is held because it is far from what was learned, grouped as alerts are
     #[command(after_help = people::HELD_EXAMPLES)]
     Held(people::Held),
+    /// Find executions by plain words: reverse shell, persistence, curl /etc/passwd
+    #[command(after_help = search::arguments::EXAMPLES)]
+    Search(search::arguments::Search),
     /// An execution beside the nearest learned ones, and how its score comes about
     #[command(after_help = people::EXPLAIN_EXAMPLES)]
     Explain(people::Explain),

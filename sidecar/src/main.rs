@@ -13,6 +13,7 @@ mod lint_rules;
 mod paths;
 mod place;
 mod report;
+mod search;
 mod sharing;
 mod signals;
 mod table;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Tune(arguments) => tune::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Baseline(action) => baseline::run(&action),
         Command::LintRules(arguments) => lint_rules::run(&arguments),
+        Command::Search(arguments) => search::run(&arguments),
         Command::Status(arguments) => feedback::status(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Held(arguments) => feedback::held(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Explain(arguments) => feedback::explain(&arguments).map(|()| ExitCode::SUCCESS),

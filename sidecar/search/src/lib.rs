@@ -19,6 +19,7 @@ mod needles;
 mod query;
 mod rank;
 mod readings;
+pub mod semantic;
 pub mod vocabulary;
 
 pub use query::{MAX_QUERY_BYTES, MAX_WORDS, ParseQueryError, Query};

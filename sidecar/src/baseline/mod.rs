@@ -19,7 +19,7 @@ mod prune;
 mod shared;
 mod show;
 mod verify;
-mod when;
+pub(crate) mod when;
 
 use std::process::ExitCode;
 

@@ -10,7 +10,7 @@ mod held;
 mod open;
 mod select;
 mod status;
-mod table;
+pub(crate) mod table;
 mod who;
 
 use anomaly_baseline::Action;

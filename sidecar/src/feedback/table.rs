@@ -7,10 +7,10 @@ use anomaly_baseline::text::printable;
 use anomaly_vectorizer::Execution;
 use serde::Serialize;
 
-use anomaly_daemon::ids::Id;
 use crate::failure::Failure;
 use crate::table::Table;
 use crate::terminal::{self, fit};
+use anomaly_daemon::ids::Id;
 
 /// How much of a command line is shown, in bytes.
 const MAX_COMMAND: usize = 400;
@@ -47,7 +47,7 @@ pub(super) fn touched(rows: &[RowView]) -> String {
 }
 
 /// `nginx > sh (33)`
-pub(super) fn group(execution: &Execution) -> String {
+pub(crate) fn group(execution: &Execution) -> String {
     let Execution { parent, name, uid, .. } = execution;
     let name = if name.is_empty() { "(no name)".to_owned() } else { printable(name, MAX_NAME) };
     let parent =
@@ -56,7 +56,7 @@ pub(super) fn group(execution: &Execution) -> String {
 }
 
 /// A workload's name, as much as fits a column.
-pub(super) fn workload(name: &str) -> String {
+pub(crate) fn workload(name: &str) -> String {
     fit(&printable(name, MAX_NAME), NAME_COLUMNS)
 }
 
@@ -67,7 +67,7 @@ pub(super) fn command(execution: &Execution) -> String {
 }
 
 /// Prints a value as one line of JSON that is safe on a terminal.
-pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     let mut line = Vec::new();
     anomaly_baseline::json::write(&mut line, value)
         .map_err(|error| Failure::new(format!("the result cannot be written as JSON: {error}")))?;
@@ -76,7 +76,7 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
 }
 
 /// Prints text that is safe already.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
     written(io::stdout().lock().write_all(text.as_bytes()))
 }
 

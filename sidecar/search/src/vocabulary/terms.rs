@@ -253,7 +253,8 @@ pub const TERMS: &[Term] = &[
                     "op:> >> |",
                 ],
             ),
-            (85, &["program:crontab"]),
+            (92, &["program:crontab", "text:/tmp/ | /dev/shm | /var/tmp"]),
+            (70, &["program:crontab"]),
             (
                 70,
                 &[

@@ -1,0 +1,70 @@
+//! `anomalyctl search`: executions that plain words mean, among all that every workload knows.
+//!
+//! It reads the database beside its writer or without one, as `held` does, and asks nothing of the event path.
+
+pub(crate) mod arguments;
+mod marked;
+mod output;
+
+use std::process::ExitCode;
+
+use anomaly_baseline::RowView;
+use anomaly_search::{Candidate, Options, Query};
+
+use crate::failure::{Failure, say};
+use crate::words::count;
+use arguments::Search;
+use output::Found;
+
+/// The code of a search that found nothing, as grep(1) has it.
+const NOTHING: u8 = 1;
+
+/// Runs the command.
+pub(crate) fn run(arguments: &Search) -> Result<ExitCode, Failure> {
+    let query = Query::parse(&arguments.words.join(" ")).map_err(|error| Failure::new(error.to_string()))?;
+    let view = arguments.place.open()?;
+    let rows = view.engine.rows(&|workload, state, _| {
+        arguments.wants(state) && arguments.workload.as_ref().is_none_or(|pattern| pattern.matches(workload))
+    });
+    let options = Options {
+        limit: arguments.limit.into(),
+        since: arguments.since.map(|when| when.0),
+        until: arguments.until.map(|when| when.0),
+        ..Options::default()
+    };
+    let hits = query.rank(rows.iter().map(candidate), &options);
+    let found: Vec<_> = hits
+        .iter()
+        .map(|hit| {
+            let row = &rows[hit.index];
+            let score =
+                view.engine.inspect_row(&row.workload, row.key).and_then(|inspection| inspection.score);
+            Found { hit, row, score }
+        })
+        .collect();
+    if arguments.json {
+        output::json(&found)?;
+    } else if !found.is_empty() {
+        output::table(&found)?;
+    }
+    if !found.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    say(&format!(
+        "nothing among {} has any of it; use words of commands, or of the trade such as persistence",
+        count(rows.len() as u64, "distinct execution")
+    ));
+    Ok(ExitCode::from(NOTHING))
+}
+
+/// A row as the search sees it.
+fn candidate(row: &RowView) -> Candidate<'_> {
+    Candidate {
+        execution: &row.execution,
+        surroundings: &row.surroundings,
+        count: row.count,
+        first_seen: row.first_seen,
+        last_seen: row.last_seen,
+        meaning: None,
+    }
+}
