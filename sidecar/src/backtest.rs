@@ -28,6 +28,7 @@ use crate::watch::json;
 use crate::watch::replay::Replay;
 use crate::watch::source::Next;
 use crate::words::{list, thousands};
+use anomaly_daemon::scored::Origin;
 
 /// Workloads named in one message.
 const NAMED: usize = 8;
@@ -209,7 +210,7 @@ impl Output {
         // The day that it was scored on stands for one that the recording does not have.
         let mut recorded = step.recorded.clone();
         recorded.day = Some(step.day.into());
-        json::write(&mut self.gathered, &recorded, step.verdict);
+        json::write(&mut self.gathered, &recorded, step.verdict, &Origin::default());
     }
 
     fn flush_if_full(&mut self) -> Result<Wanted, Failure> {

@@ -13,7 +13,6 @@ use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
 use super::arguments::Explain;
-use anomaly_daemon::ids::{self, Id};
 use super::open::View;
 use super::select;
 use super::table;
@@ -22,6 +21,7 @@ use crate::terminal::{self, columns, fit, wrap};
 use crate::watch::clock::Clock;
 use crate::watch::progress::missing;
 use crate::words::{list, times};
+use anomaly_daemon::ids::{self, Id};
 
 /// The widest that a feature's text is laid out, in columns.
 const FEATURE: usize = 60;

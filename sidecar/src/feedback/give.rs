@@ -14,7 +14,6 @@ use anomaly_vectorizer::Kind;
 use serde::Serialize;
 
 use super::arguments::{Decide, Learn, Manner};
-use anomaly_daemon::ids::Id;
 use super::open::{self, now};
 use super::select::select;
 use super::table;
@@ -22,6 +21,7 @@ use super::who::who;
 use crate::failure::{Failure, say};
 use crate::place::Place;
 use crate::words::{count, list};
+use anomaly_daemon::ids::Id;
 
 /// How long a writer that is running is waited for. It looks every five seconds.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -123,9 +123,7 @@ fn give(place: &Place, decisions: Vec<Feedback>, manner: &Manner) -> Result<Outc
     if manner.dry_run {
         return Ok(Outcome::DryRun);
     }
-    let ids: Vec<_> = decisions.iter().map(|feedback| feedback.id).collect();
-    let mut store = place.read()?;
-    store.give(decisions).map_err(explain)?;
+    let mut store = write_down(place, decisions.clone())?;
     if store.writer().is_none() {
         // Nobody would take it up before the next start, so it is done here, by the very code that would do it then.
         let writer = LanceStore::open(place.options()?);
@@ -137,20 +135,40 @@ fn give(place: &Place, decisions: Vec<Feedback>, manner: &Manner) -> Result<Outc
     } else if manner.no_wait {
         return Ok(Outcome::Recorded { waited: false });
     }
-    let deadline = Instant::now() + PATIENCE;
+    let outcomes = wait_for(&mut store, &decisions, PATIENCE)?;
+    let settled = outcomes
+        .into_iter()
+        .zip(&decisions)
+        .map(|(outcome, feedback)| outcome.map(|outcome| (feedback.workload.clone(), outcome)));
+    Ok(settled.collect::<Option<_>>().map_or(Outcome::Recorded { waited: true }, Outcome::Applied))
+}
+
+/// Writes decisions down, and returns the database to look at what becomes of them.
+pub(super) fn write_down(place: &Place, decisions: Vec<Feedback>) -> Result<LanceStore, Failure> {
+    let mut store = place.read()?;
+    store.give(decisions).map_err(explain)?;
+    Ok(store)
+}
+
+/// What became of each decision, once all are settled or nobody waits any longer; `None` for what is only written down.
+pub(super) fn wait_for(
+    store: &mut LanceStore,
+    decisions: &[Feedback],
+    patience: Duration,
+) -> Result<Vec<Option<String>>, Failure> {
+    let deadline = Instant::now() + patience;
     let mut known = None;
+    let mut outcomes = vec![None; decisions.len()];
     loop {
         if let Some(log) = store.feedback(known)? {
             known = Some(log.version);
-            let ours = log.entries.into_iter().filter(|feedback| ids.contains(&feedback.id));
-            let settled: Vec<_> =
-                ours.filter_map(|feedback| Some((feedback.workload, feedback.settled?.outcome))).collect();
-            if settled.len() == ids.len() {
-                return Ok(Outcome::Applied(settled));
+            for (decision, outcome) in decisions.iter().zip(&mut outcomes) {
+                let now = log.entries.iter().find(|entry| entry.id == decision.id);
+                *outcome = now.and_then(|entry| Some(entry.settled.as_ref()?.outcome.clone()));
             }
         }
-        if Instant::now() >= deadline {
-            return Ok(Outcome::Recorded { waited: true });
+        if outcomes.iter().all(Option::is_some) || Instant::now() >= deadline {
+            return Ok(outcomes);
         }
         thread::sleep(GLANCE);
     }

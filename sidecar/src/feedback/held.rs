@@ -8,7 +8,6 @@ use anomaly_vectorizer::act::Keys;
 use serde::Serialize;
 
 use super::arguments::Held;
-use anomaly_daemon::ids::Id;
 use super::table;
 use crate::durations;
 use crate::failure::{Failure, say};
@@ -16,6 +15,7 @@ use crate::table::Table;
 use crate::terminal;
 use crate::watch::clock::Clock;
 use crate::words::{count, thousands};
+use anomaly_daemon::ids::Id;
 
 /// Rows of a group that are listed with `--json`.
 const LISTED: usize = 100;

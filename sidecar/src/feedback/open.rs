@@ -1,16 +1,16 @@
 //! A database as these commands see it: beside its writer or without one, never in its way.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anomaly_baseline::{Engine, Feedback, Method, Settings, Store, Timestamp};
+use anomaly_baseline::{Engine, Feedback, Settings, Store, Timestamp};
 use anomaly_fleet::{Status as Shared, recall};
 use anomaly_lance::LanceStore;
 use anomaly_vectorizer::{Embedder, Hashed, Space};
 
 use crate::failure::{Failure, say};
 use crate::place::Place;
+use crate::watch::baseline::before;
 
 /// How long loading may take.
 const LOADING: Duration = Duration::from_secs(120);
@@ -55,11 +55,8 @@ impl Place {
 
 /// An engine before a store.
 pub(super) fn engine(store: LanceStore) -> Result<Engine, Failure> {
-    let embedder: Arc<dyn Embedder> = Arc::new(Hashed::default());
     // Everything is looked at, once.
-    let settings = Settings { memory_budget: usize::MAX, ..Settings::default() };
-    Engine::with_store(settings, embedder, Method::default(), Box::new(store))
-        .map_err(|error| Failure::new(format!("cannot start a thread: {error}; raise the limit on tasks")))
+    before(store, Settings { memory_budget: usize::MAX, ..Settings::default() })
 }
 
 /// Now, as executions' times have it.
@@ -68,7 +65,7 @@ pub(super) fn now() -> Timestamp {
 }
 
 /// A moment in microseconds since the Unix epoch.
-pub(super) fn micros(time: SystemTime) -> Timestamp {
+pub(crate) fn micros(time: SystemTime) -> Timestamp {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Timestamp::try_from(since.as_micros()).unwrap_or(Timestamp::MAX)
 }

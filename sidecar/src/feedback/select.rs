@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use anomaly_baseline::{Action, Engine, Pattern, RowState, RowView};
 use anomaly_vectorizer::Execution;
 
-use anomaly_daemon::ids::{self, Id};
 use crate::failure::Failure;
 use crate::words::{count, list};
+use anomaly_daemon::ids::{self, Id};
 
 /// Whether a pattern matches an execution: its command line, its name or its workload.
 pub(super) fn matches(pattern: &Pattern, workload: &str, execution: &Execution) -> bool {

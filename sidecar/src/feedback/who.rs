@@ -16,16 +16,23 @@ pub(super) fn who() -> (String, u32) {
     let passwd = fs::read("/etc/passwd").unwrap_or_default();
     let passwd = String::from_utf8_lossy(&passwd);
     let sudo = env::var("SUDO_USER").ok().filter(|name| !name.is_empty());
-    (name_of(login, sudo, effective, &passwd), effective)
+    (person(login, sudo, effective, &passwd), effective)
 }
 
-fn name_of(login: Option<u32>, sudo: Option<String>, effective: u32, passwd: &str) -> String {
-    let by_uid = |uid: u32| {
-        let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid.to_string()));
-        line.and_then(|line| line.split(':').next()).map_or_else(|| format!("uid {uid}"), str::to_owned)
-    };
-    let effective_name = by_uid(effective);
-    let person = login.filter(|uid| *uid != NOBODY).map(by_uid).or(sudo);
+/// The name of a user of this machine.
+pub(crate) fn name_of(uid: u32) -> String {
+    let passwd = fs::read("/etc/passwd").unwrap_or_default();
+    by_uid(uid, &String::from_utf8_lossy(&passwd))
+}
+
+fn by_uid(uid: u32, passwd: &str) -> String {
+    let line = passwd.lines().find(|line| line.split(':').nth(2) == Some(&uid.to_string()));
+    line.and_then(|line| line.split(':').next()).map_or_else(|| format!("uid {uid}"), str::to_owned)
+}
+
+fn person(login: Option<u32>, sudo: Option<String>, effective: u32, passwd: &str) -> String {
+    let effective_name = by_uid(effective, passwd);
+    let person = login.filter(|uid| *uid != NOBODY).map(|uid| by_uid(uid, passwd)).or(sudo);
     match person {
         Some(person) if person != effective_name => format!("{person} as {effective_name}"),
         _ => effective_name,
@@ -34,15 +41,15 @@ fn name_of(login: Option<u32>, sudo: Option<String>, effective: u32, passwd: &st
 
 #[cfg(test)]
 mod tests {
-    use super::name_of;
+    use super::person;
 
     const PASSWD: &str = "root:x:0:0::/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n";
 
     #[test]
     fn the_person_counts_before_the_role() {
-        assert_eq!(name_of(Some(1000), None, 0, PASSWD), "alice as root");
-        assert_eq!(name_of(Some(u32::MAX), Some("bob".into()), 0, PASSWD), "bob as root");
-        assert_eq!(name_of(Some(1000), Some("root".into()), 1000, PASSWD), "alice");
-        assert_eq!(name_of(None, None, 77, PASSWD), "uid 77");
+        assert_eq!(person(Some(1000), None, 0, PASSWD), "alice as root");
+        assert_eq!(person(Some(u32::MAX), Some("bob".into()), 0, PASSWD), "bob as root");
+        assert_eq!(person(Some(1000), Some("root".into()), 1000, PASSWD), "alice");
+        assert_eq!(person(None, None, 77, PASSWD), "uid 77");
     }
 }

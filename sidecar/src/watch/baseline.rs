@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anomaly_baseline::{Access, Engine, Method};
-use anomaly_lance::{LanceStore, StoreOptions};
-use anomaly_vectorizer::{Embedder, Hashed};
+use anomaly_baseline::{Access, Engine, Method, Settings};
+use anomaly_lance::LanceStore;
+use anomaly_vectorizer::Hashed;
 
 use crate::cli::Watch;
 use crate::durations;
 use crate::failure::{Failure, say};
-use crate::paths;
 use crate::words::{count, thousands};
+use crate::{paths, place};
 
 /// How long loading may take. A hundred thousand rows take a second or two.
 const LOADING: Duration = Duration::from_secs(120);
@@ -29,20 +29,21 @@ pub(super) fn directory(arguments: &Watch) -> Result<Option<PathBuf>, Failure> {
 }
 
 /// Opens the database and begins to load it.
-pub(super) fn open(arguments: &Watch, data: Option<&Path>) -> Result<Engine, Failure> {
-    let embedder: Arc<dyn Embedder> = Arc::new(Hashed::default());
-    let settings = arguments.settings();
-    let Some(directory) = data else {
-        return Ok(Engine::in_memory(settings, embedder, Method::default()));
-    };
-    let options = StoreOptions::new(directory, Arc::clone(&embedder));
-    let store = LanceStore::open(StoreOptions { org: arguments.org.clone(), ..options })?;
-    Engine::with_store(settings, embedder, Method::default(), Box::new(store))
+pub(super) fn open(settings: Settings, org: &str, data: Option<&Path>) -> Result<Engine, Failure> {
+    match data {
+        None => Ok(Engine::in_memory(settings, Arc::new(Hashed::default()), Method::default())),
+        Some(directory) => before(LanceStore::open(place::options(directory, org))?, settings),
+    }
+}
+
+/// An engine before a store; loading begins at once.
+pub(crate) fn before(store: LanceStore, settings: Settings) -> Result<Engine, Failure> {
+    Engine::with_store(settings, Arc::new(Hashed::default()), Method::default(), Box::new(store))
         .map_err(|error| Failure::new(format!("cannot start a thread: {error}; raise the limit on tasks")))
 }
 
 /// Waits until the baselines are loaded, and says what was found.
-pub(super) fn wait(engine: &Engine, data: Option<&Path>) -> Result<(), Failure> {
+pub(crate) fn wait(engine: &Engine, data: Option<&Path>) -> Result<(), Failure> {
     let loaded = engine.wait_loaded(LOADING)?;
     for notice in &loaded.notices {
         say(notice);

@@ -1,20 +1,20 @@
 //! Executions of this machine: first what runs already, then what the feed tells, each in its workload.
 
+use std::fs;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::{Teach, utc_day};
-use anomaly_capture::workload::Workloads;
-use anomaly_capture::{Capture, CaptureError, FeedKind, HostRoot, Loss, Observation, Options, running};
+use anomaly_capture::workload::{Template, Workloads};
+use anomaly_capture::{Capture, CaptureError, FeedChoice, FeedKind, Loss, Observation, Options, running};
 
 use super::event::Event;
 use super::resolve::Resolver;
 use super::source::Next;
-use crate::cli::Watch;
 use crate::failure::Failure;
 
 /// This machine's executions.
-pub(super) struct Live {
+pub(crate) struct Live {
     capture: Capture,
     /// What ran before the feed was opened; taken first.
     seeds: Box<dyn Iterator<Item = Observation>>,
@@ -27,23 +27,21 @@ impl Live {
     ///
     /// # Errors
     /// Where no feed works that may be used.
-    pub(super) fn open(arguments: &Watch) -> Result<Self, Failure> {
-        let root = HostRoot::from_env();
-        let options = Options { root: root.clone(), scrubber: arguments.scrubber(), ..Options::default() };
+    pub(crate) fn open(feed: FeedChoice, options: &Options, template: Template) -> Result<Self, Failure> {
         let opened = since_boot();
-        let (capture, steps) = Capture::open(arguments.feed, &options)?;
+        let (capture, steps) = Capture::open(feed, options)?;
         let mut notices: Vec<String> = steps.iter().map(ToString::to_string).collect();
         notices.push(format!("feed {}: {}", capture.kind(), capture.kind().misses()));
         // A process that was started later is the feed's to tell.
-        let seeds =
-            running(&root, &options.scrubber)?.filter(move |seed| seed.identity.start_boottime < opened);
-        let workloads = Workloads::new(root, arguments.workload.clone().unwrap_or_default());
+        let seeds = running(&options.root, &options.scrubber)?
+            .filter(move |seed| seed.identity.start_boottime < opened);
+        let workloads = Workloads::new(options.root.clone(), template);
         let resolver = Resolver::new(workloads, Instant::now());
         Ok(Self { capture, seeds: Box::new(seeds), resolver, notices })
     }
 
     /// The next execution whose workload is known.
-    pub(super) fn next(&mut self, patience: Duration) -> Next {
+    pub(crate) fn next(&mut self, patience: Duration) -> Next {
         let now = Instant::now();
         if let Some(observation) = self.resolver.take(now) {
             return Next::Event(event(observation));
@@ -74,7 +72,7 @@ impl Live {
     }
 
     /// Ends the feed. What it told before can still be taken.
-    pub(super) fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.resolver.end();
         if let Err(error) = self.capture.stop() {
             self.notices.push(error.to_string());
@@ -82,12 +80,17 @@ impl Live {
     }
 
     /// What there is to say.
-    pub(super) fn notices(&mut self) -> Vec<String> {
+    pub(crate) fn notices(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notices)
     }
 
+    /// The feed that was taken.
+    pub(crate) fn kind(&self) -> FeedKind {
+        self.capture.kind()
+    }
+
     /// Executions that the feeds saw.
-    pub(super) fn executions(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn executions(&self) -> Vec<(&'static str, u64)> {
         let counters = self.capture.counters();
         let kind = self.capture.kind();
         let others =
@@ -96,13 +99,13 @@ impl Live {
     }
 
     /// Executions that were noticed and not delivered, per cause.
-    pub(super) fn lost(&self) -> Vec<(&'static str, u64)> {
+    pub(crate) fn lost(&self) -> Vec<(&'static str, u64)> {
         let counters = self.capture.counters();
         Loss::ALL.into_iter().map(|cause| (cause.as_str(), counters.lost(cause))).collect()
     }
 
     /// Executions of containers whose image stayed unknown.
-    pub(super) fn unresolved(&self) -> u64 {
+    pub(crate) fn unresolved(&self) -> u64 {
         self.resolver.unresolved()
     }
 }
@@ -117,6 +120,16 @@ fn since_boot() -> u64 {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     seconds.saturating_mul(1_000_000_000).saturating_add(u64::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// This machine's name.
+pub(crate) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// What tells this boot of this machine from every other.
+pub(crate) fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim_end().to_owned()
 }
 
 impl From<CaptureError> for Failure {

@@ -4,23 +4,25 @@
 //! queue, and hands them to the [`Session`]. A terminal that is stopped therefore stops the loop, fills the queue and is
 //! counted there; it never stops the kernel's feed.
 
-mod baseline;
+pub(crate) mod baseline;
 pub(crate) mod clock;
 pub(crate) mod event;
 pub(crate) mod json;
 mod lines;
-mod live;
+pub(crate) mod live;
 mod output;
 pub(crate) mod progress;
 mod recorder;
 mod repeats;
 pub(crate) mod replay;
 mod resolve;
-mod session;
+pub(crate) mod session;
 pub(crate) mod source;
 mod summary;
 
 use std::time::{Duration, Instant};
+
+use anomaly_capture::{HostRoot, Options};
 
 use crate::cli::Watch;
 use crate::failure::{Failure, say};
@@ -49,10 +51,10 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
     let data = baseline::directory(arguments)?;
     let recorder =
         arguments.record.as_ref().map(|path| Recorder::create(path, arguments.force)).transpose()?;
-    let engine = baseline::open(arguments, data.as_deref())?;
+    let engine = baseline::open(arguments.settings(), &arguments.org, data.as_deref())?;
     let mut source = match replay {
         Some(replay) => Source::Replay(Box::new(replay)),
-        None => Source::Live(Box::new(Live::open(arguments)?)),
+        None => Source::Live(Box::new(live(arguments)?)),
     };
     for notice in source.notices() {
         say(&notice);
@@ -70,6 +72,13 @@ pub(crate) fn run(arguments: &Watch) -> Result<(), Failure> {
     sharing::end(fleet);
     session.finish(&mut source, interrupted)?;
     failure.map_or(Ok(()), Err)
+}
+
+/// This machine's executions, as the flags have them.
+fn live(arguments: &Watch) -> Result<Live, Failure> {
+    let options =
+        Options { root: HostRoot::from_env(), scrubber: arguments.scrubber(), ..Options::default() };
+    Live::open(arguments.feed, &options, arguments.workload.clone().unwrap_or_default())
 }
 
 /// The loop. Returns what ended the source, where that was a failure.

@@ -7,11 +7,13 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::Verdict;
+use anomaly_daemon::scored::Origin;
 
 use super::clock::Clock;
 use super::event::Event;
 use super::json;
 use super::lines::{self, Layout};
+use super::live::{boot, host};
 use super::repeats::Repeats;
 use crate::cli::Watch;
 use crate::terminal;
@@ -32,7 +34,7 @@ pub(super) struct Output {
 #[derive(Debug)]
 enum Form {
     Lines(Box<Lines>),
-    Json,
+    Json(Origin),
 }
 
 /// Lines for people.
@@ -50,10 +52,20 @@ struct Lines {
     heading: Option<String>,
 }
 
+/// Whose executions are printed; a recording is of no machine that is known.
+fn origin(arguments: &Watch) -> Origin {
+    let is_live = arguments.replay.is_empty();
+    Origin {
+        host: if is_live { host() } else { String::new() },
+        org: arguments.org.clone(),
+        boot: if is_live { boot() } else { String::new() },
+    }
+}
+
 impl Output {
     pub(super) fn new(arguments: &Watch, now: Instant) -> Self {
         let form = if arguments.json {
-            Form::Json
+            Form::Json(origin(arguments))
         } else {
             Form::Lines(Box::new(Lines {
                 clock: Clock::local(),
@@ -71,7 +83,7 @@ impl Output {
     /// Takes an execution and what is to be said about it.
     pub(super) fn execution(&mut self, event: &Event, verdict: &Verdict) {
         match &mut self.form {
-            Form::Json => json::write(&mut self.gathered, &event.recorded, verdict),
+            Form::Json(origin) => json::write(&mut self.gathered, &event.recorded, verdict, origin),
             Form::Lines(lines) => lines.execution(&mut self.gathered, event, verdict),
         }
     }
@@ -123,7 +135,7 @@ impl Output {
     pub(super) fn groups(&self) -> (u64, u64) {
         match &self.form {
             Form::Lines(lines) => (lines.repeats.groups(), lines.repeats.not_shown()),
-            Form::Json => (0, 0),
+            Form::Json(_) => (0, 0),
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use anomaly_baseline::{Engine, Sighting, Standing, Teach, WorkloadStatus};
-use anomaly_vectorizer::Context;
+use anomaly_baseline::{Engine, Standing, Teach, WorkloadStatus};
 
 use super::event::Event;
 use super::output::Output;
@@ -20,7 +19,7 @@ use crate::terminal;
 const CLOSING: Duration = Duration::from_secs(10);
 
 /// How long what is known of a workload may take to be read back into memory.
-const WAKING: Duration = Duration::from_secs(5);
+pub(crate) const WAKING: Duration = Duration::from_secs(5);
 
 /// A run of `watch` from its first execution to its summary.
 pub(super) struct Session {
@@ -84,17 +83,7 @@ impl Session {
     /// Takes one execution.
     pub(super) fn execution(&mut self, event: &Event) -> Result<(), Interrupted> {
         let observation = event.observation();
-        let sighting = Sighting {
-            workload: &observation.workload,
-            execution: &observation.execution,
-            context: Context::of(&observation.surroundings),
-            time: observation.time,
-            day: event.day,
-            teach: event.teach,
-            pid: observation.identity.tgid,
-            ppid: observation.ppid,
-        };
-        let verdict = self.engine.observe_patiently(&sighting, WAKING);
+        let verdict = self.engine.observe_patiently(&event.sighting(), WAKING);
         if event.teach == Teach::Seed {
             self.tally.seeded += 1;
             return Ok(());
