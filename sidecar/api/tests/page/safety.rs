@@ -98,6 +98,32 @@ fn texts_of_attackers_stay_texts() {
 }
 
 #[test]
+fn the_browser_itself_refuses_markup_scripts_and_styles_from_text() {
+    let Some(page) = Page::open(12) else { return };
+    // In a task of the page's own: what the driver runs at once is let off.
+    let refused = page.browser.run_async(
+        r"const tries = [
+            () => { document.createElement('p').innerHTML = '<b>x</b>'; },
+            () => { document.write('x'); },
+            () => { eval('1'); },
+            () => { document.createElement('script').text = '1'; },
+          ];
+          const tried = () => tries.map((make) => { try { make(); return 'made'; } catch (error) { return error.name; } });
+          return new Promise((resolve) => setTimeout(() => resolve(tried()), 10));",
+    );
+    assert_eq!(refused, json!(["TypeError", "TypeError", "EvalError", "TypeError"]));
+    page.browser.run(
+        r"const style = document.createElement('style');
+          style.textContent = 'body { color: rgb(1, 2, 3) }';
+          const image = document.createElement('img');
+          image.src = 'http://127.0.0.1:9/x.png';
+          document.body.append(style, image);",
+    );
+    page.wait("window.wrong.some((what) => what.includes('img-src')) && window.wrong.some((what) => what.includes('style-src'))");
+    assert_ne!(page.value("getComputedStyle(document.body).color"), "rgb(1, 2, 3)");
+}
+
+#[test]
 fn what_hides_or_reorders_is_shown_by_name_in_a_run_of_its_own() {
     let Some(page) = Page::open(500) else { return };
     page.visit("#/workload/%E2%80%AEecivres.dleh");
