@@ -13,7 +13,9 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::feedback::arguments as people;
 use crate::sharing::Sharing;
-use crate::{backtest, baseline, convert, durations, search, thresholds, tune};
+use crate::{
+    backtest, baseline, config, convert, doctor, durations, init, run, search, thresholds, tune, validate,
+};
 
 const STYLES: Styles =
     Styles::styled().header(AnsiColor::Green.on_default().bold()).literal(AnsiColor::Cyan.on_default());
@@ -39,6 +41,21 @@ pub(crate) enum Command {
     /// Watch executions, learn what is normal, show what is novel and why
     #[command(after_help = WATCH_EXAMPLES)]
     Watch(Box<Watch>),
+    /// Make the database, and teach it what runs now
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::Arguments),
+    /// Check vectors, words, neighbours and the feed, with their figures on this machine
+    #[command(after_help = validate::EXAMPLES)]
+    Validate(validate::Arguments),
+    /// Tell what this machine allows, and what to do about the rest
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::Arguments),
+    /// Write, check and describe the daemon's configuration
+    #[command(subcommand, after_help = config::EXAMPLES)]
+    Config(config::Action),
+    /// The daemon: watch, learn, remember what is novel, send it, answer questions about it
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::Arguments),
     /// Score recordings against a recorded baseline, and tell what would have been found at which price
     #[command(after_help = backtest::EXAMPLES)]
     Backtest(Box<backtest::Arguments>),
@@ -243,7 +260,7 @@ const fn sees(feed: FeedChoice) -> &'static str {
 }
 
 /// A name of an organisation: anything but nothing.
-fn name(text: &str) -> Result<String, &'static str> {
+pub(crate) fn name(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("a name cannot be empty") } else { Ok(text.to_owned()) }
 }
 

@@ -2,17 +2,22 @@
 
 mod backtest;
 mod baseline;
+mod checks;
 mod cli;
+mod config;
 mod convert;
+mod doctor;
 mod drawn;
 mod durations;
 mod failure;
 mod feedback;
+mod init;
 mod lines;
 mod lint_rules;
 mod paths;
 mod place;
 mod report;
+mod run;
 mod search;
 mod sharing;
 mod signals;
@@ -20,6 +25,7 @@ mod table;
 mod terminal;
 mod thresholds;
 mod tune;
+mod validate;
 mod watch;
 mod words;
 
@@ -36,6 +42,11 @@ const UNABLE: u8 = 2;
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Watch(arguments) => watch::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Init(arguments) => init::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Validate(arguments) => validate::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Config(action) => config::run(&action),
+        Command::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Convert(arguments) => convert::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Tune(arguments) => tune::run(&arguments).map(|()| ExitCode::SUCCESS),

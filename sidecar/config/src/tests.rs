@@ -83,7 +83,7 @@ storage: {path: /data, retention_days: 30, memory_budget: 1GiB, max_rows: 1, max
 scoring: {learn_below: 0.3, learn_executions: 7, learn_for: 2h, learn_acts_for: 7d, threshold: 0.9,
   thresholds: ['ci*=0.95', 'a=b=auto'], warn: 0.8, critical: '0.97', never_learn: [nc]}
 backend: {spool: /spool, sinks: [{type: http, endpoint: 'https://a/b', retry_max: 5}]}
-api: {socket: /run/x, listen: '[::1]:7', token_env: TOKEN, max_body: 1MiB, timeout: 1s, max_requests: 5}
+api: {socket: /run/x, listen: '[::1]:7', token_env: TOKEN, max_body: 1MiB, timeout: 1s, max_waiting: 5}
 search: {model: /model, digests: {model.safetensors: '0000000000000000000000000000000000000000000000000000000000000000'}}
 ",
     )

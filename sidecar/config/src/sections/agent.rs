@@ -7,7 +7,7 @@ use anomaly_capture::{FeedChoice, Options};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::values::{DURATION, duration, from_one, name, name_or_none, text};
+use crate::values::{DURATION, VARIABLE, duration, from_one, name, name_or_none, text, variable_or_none};
 
 /// Whose executions these are and where they come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,6 +29,10 @@ pub struct Agent {
     #[serde(deserialize_with = "name_or_none")]
     #[schemars(example = &"web-1")]
     pub host: Option<String>,
+    /// The environment variable that holds this machine's name, where `host` is not written: in a pod, the node's.
+    #[serde(deserialize_with = "variable_or_none")]
+    #[schemars(with = "Option<String>", regex(pattern = VARIABLE), example = &"NODE_NAME")]
+    pub host_env: Option<String>,
     /// How often the feed `proc` looks.
     #[serde(serialize_with = "duration::serialize", deserialize_with = "duration::some")]
     #[schemars(with = "String", regex(pattern = DURATION))]
@@ -47,9 +51,18 @@ impl Default for Agent {
             workload: Template::default(),
             feed: FeedChoice::default(),
             host: None,
+            host_env: None,
             poll_every,
             queue,
         }
+    }
+}
+
+impl Agent {
+    /// This machine's name, where the file or the environment says one.
+    pub fn host(&self) -> Option<String> {
+        let named = || std::env::var(self.host_env.as_ref()?).ok();
+        self.host.clone().or_else(named).filter(|name| !name.trim().is_empty())
     }
 }
 

@@ -37,10 +37,10 @@ pub struct Api {
     #[serde(serialize_with = "duration::serialize", deserialize_with = "duration::some")]
     #[schemars(with = "String", regex(pattern = DURATION))]
     pub timeout: Duration,
-    /// Requests that are answered at a time; more are told to come back.
+    /// Requests that wait for their turn; more are told to come back.
     #[serde(deserialize_with = "from_one")]
     #[schemars(range(min = 1))]
-    pub max_requests: usize,
+    pub max_waiting: usize,
 }
 
 impl Default for Api {
@@ -52,7 +52,7 @@ impl Default for Api {
             token_file: None,
             max_body: 64 << 10,
             timeout: Duration::from_secs(10),
-            max_requests: 32,
+            max_waiting: 60,
         }
     }
 }
