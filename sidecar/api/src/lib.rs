@@ -6,6 +6,7 @@
 
 mod ask;
 mod check;
+mod client;
 mod counters;
 mod error;
 mod extract;
@@ -24,6 +25,7 @@ mod service;
 mod shared;
 mod token;
 
+pub use client::{Client, ClientError};
 pub use counters::Counters;
 pub use error::ApiError;
 pub use options::{Limits, Options, Tcp};

@@ -127,9 +127,14 @@ mod tests {
         let refused = on_socket(&path).expect_err("somebody answers");
         assert!(matches!(refused, ApiError::SocketInUse { .. }), "{refused}");
         drop(listener);
-        let (_listener, _second) = on_socket(&path).expect("nobody answers any more");
+        // It stays on the disk under another name, so that its inode is not given away.
+        fs::rename(&path, folder.path().join("aside.sock")).expect("renamed");
+        let (listener, second) = on_socket(&path).expect("nobody answers");
         drop(first);
         assert!(path.exists(), "the first has taken away the second's socket");
+        drop(listener);
+        std::mem::forget(second);
+        on_socket(&path).expect("nobody answers any more");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 
 use anomaly_baseline::text::printable;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, MetricEncoder, text};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
@@ -94,17 +94,23 @@ impl Collector for Families {
             };
             let help = printable(help, 400).replace('\\', "\\\\").replace('"', "\\\"");
             let mut family = encoder.encode_descriptor(name, &help, None, kind_in_text)?;
-            for Sample { labels, value } in samples {
-                match kind {
-                    MetricKind::Counter if is_whole(*value) => {
-                        ConstCounter::new(*value as u64).encode(family.encode_family(labels)?)?;
-                    }
-                    MetricKind::Counter => ConstCounter::new(*value).encode(family.encode_family(labels)?)?,
-                    MetricKind::Gauge => ConstGauge::new(*value).encode(family.encode_family(labels)?)?,
-                }
+            for Sample { labels, value } in samples.iter().filter(|sample| !sample.labels.is_empty()) {
+                number(*kind, *value, family.encode_family(labels)?)?;
+            }
+            // There is one at most; as a family's member it would have empty braces.
+            if let Some(Sample { value, .. }) = samples.iter().find(|sample| sample.labels.is_empty()) {
+                number(*kind, *value, family)?;
             }
         }
         Ok(())
+    }
+}
+
+fn number(kind: MetricKind, value: f64, into: MetricEncoder<'_>) -> Result<(), fmt::Error> {
+    match kind {
+        MetricKind::Counter if is_whole(value) => ConstCounter::new(value as u64).encode(into),
+        MetricKind::Counter => ConstCounter::new(value).encode(into),
+        MetricKind::Gauge => ConstGauge::new(value).encode(into),
     }
 }
 

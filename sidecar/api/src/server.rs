@@ -126,11 +126,12 @@ impl Server {
     }
 
     fn end(&mut self, at_most: Duration) -> bool {
+        // While it is there, somebody answers: the next one must not find it dead, replace it, and lose it to us.
+        self.socket = None;
         if let Some(stop) = self.stop.take() {
             // Where the thread is gone already, joining it tells.
             let _ = stop.send(at_most);
         }
-        self.socket = None;
         self.thread.take().is_none_or(|thread| thread.join().unwrap_or(false))
     }
 }
@@ -291,7 +292,7 @@ const TURNED_AWAY: &str = concat!(
     "content-type: application/json\r\n",
     "retry-after: 1\r\n",
     "connection: close\r\n",
-    "content-length: 98\r\n\r\n",
+    "content-length: 99\r\n\r\n",
     r#"{"error":{"code":"busy","message":"too many connections are open: close some, or ask again later"}}"#,
 );
 

@@ -1,9 +1,15 @@
 //! What people decide, and what waits for them.
 
 use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::inspection::KnownRow;
+use super::whole;
+use crate::check::{LONGEST_NAME, LONGEST_TEXT, LONGEST_WINDOW, MOST_IDS};
 
 /// Which held executions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, IntoParams)]
@@ -11,8 +17,10 @@ use super::inspection::KnownRow;
 #[into_params(parameter_in = Query)]
 pub struct HeldQuery {
     /// Only of workloads that this name or pattern (`*`, `?`) matches.
+    #[param(min_length = 1, max_length = 250)]
     pub workload: Option<String>,
     /// `held` where nothing is said, `denied`, or `all`: learned ones too.
+    #[param(pattern = "^(held|denied|all)$")]
     pub state: Option<String>,
 }
 
@@ -68,26 +76,67 @@ pub enum DecisionAction {
     Learn,
 }
 
-/// A decision.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+/// A decision: about rows and groups, or, to learn, about a workload.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// What.
     pub action: DecisionAction,
-    /// About which rows or groups: whole ids, `r...` or `g...`. At least one, but none with `learn`.
+    /// About which rows or groups: whole ids, `r...` or `g...`. 1 to 1,000, but none with `learn`.
     #[serde(default)]
-    #[schema(max_items = 1000)]
     pub ids: Vec<String>,
     /// Of which workload, with `learn`.
     pub workload: Option<String>,
     /// For how long, with `learn`: at most 31 days.
-    #[schema(minimum = 1, maximum = 2678400)]
+    #[serde(default, deserialize_with = "whole::option")]
     pub seconds: Option<u64>,
-    /// Why, for the record.
+    /// Why, for the record; at most 1,000 characters.
     #[serde(default)]
-    #[schema(max_length = 1000)]
     pub why: String,
 }
+
+// Which keys go together is more than a derive can say.
+impl PartialSchema for Decision {
+    fn schema() -> RefOr<Schema> {
+        let null = || ObjectBuilder::new().schema_type(Type::Null);
+        let why = || {
+            let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(LONGEST_TEXT));
+            text.description(Some("Why, for the record."))
+        };
+        let id = ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[rg][0-9a-f]{16}$"));
+        let ids = ArrayBuilder::new().items(id).min_items(Some(1)).max_items(Some(MOST_IDS));
+        let action = |actions: &[&str]| {
+            ObjectBuilder::new().schema_type(Type::String).enum_values(Some(actions.iter().copied()))
+        };
+        let about_rows = ObjectBuilder::new()
+            .property("action", action(&["approve", "deny", "forget"]))
+            .property("ids", ids.description(Some("About which rows or groups.")))
+            .property("workload", null())
+            .property("seconds", null())
+            .property("why", why())
+            .required("action")
+            .required("ids");
+        let workload =
+            ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(LONGEST_NAME));
+        let seconds =
+            ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(LONGEST_WINDOW));
+        let learn = ObjectBuilder::new()
+            .property("action", action(&["learn"]))
+            .property("workload", workload.description(Some("In which workload.")))
+            .property("seconds", seconds.description(Some("For how long: at most 31 days.")))
+            .property("ids", ArrayBuilder::new().max_items(Some(0)))
+            .property("why", why())
+            .required("action")
+            .required("workload")
+            .required("seconds");
+        let either = [about_rows, learn].into_iter().fold(OneOfBuilder::new(), |either, shape| {
+            either.item(shape.additional_properties(Some(AdditionalProperties::FreeForm(false))))
+        });
+        either.description(Some("A decision: about rows and groups, or, to learn, about a workload.")).into()
+    }
+}
+
+impl ToSchema for Decision {}
 
 /// What became of a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]

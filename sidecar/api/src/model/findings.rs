@@ -12,10 +12,13 @@ use super::inspection::Compared;
 #[into_params(parameter_in = Query)]
 pub struct FindingsQuery {
     /// Only of workloads that this name or pattern (`*`, `?`) matches.
+    #[param(min_length = 1, max_length = 250)]
     pub workload: Option<String>,
     /// Only what happened at this time or later.
+    #[param(minimum = 0, maximum = 253402300799_i64)]
     pub since: Option<f64>,
     /// Only what happened before this time.
+    #[param(minimum = 0, maximum = 253402300799_i64)]
     pub until: Option<f64>,
     /// Only scores of at least this.
     #[param(minimum = 0, maximum = 1)]
@@ -24,6 +27,7 @@ pub struct FindingsQuery {
     #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u16>,
     /// Go on behind an earlier answer: its `next`.
+    #[param(min_length = 1, max_length = 250)]
     pub after: Option<String>,
 }
 

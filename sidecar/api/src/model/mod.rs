@@ -10,6 +10,7 @@ mod findings;
 mod health;
 mod inspection;
 mod search;
+mod whole;
 mod workloads;
 
 pub use decisions::{

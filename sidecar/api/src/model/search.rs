@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::inspection::KnownRow;
+use super::whole;
 
 /// How to search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
@@ -25,18 +26,22 @@ pub struct SearchRequest {
     pub query: String,
     /// Whose baselines; this daemon has one organisation, and another one is not found.
     #[serde(default, rename = "orgId")]
+    #[schema(min_length = 1, max_length = 250)]
     pub org_id: Option<String>,
     /// Only in workloads that this name or pattern (`*`, `?`) matches.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 250)]
     pub workload: Option<String>,
     /// Only what was seen at this time or later.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 253402300799_i64)]
     pub since: Option<f64>,
     /// Only what was seen before this time.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 253402300799_i64)]
     pub until: Option<f64>,
     /// How many at most; 20 where nothing is said.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole::option")]
     #[schema(minimum = 1, maximum = 100)]
     pub limit: Option<u16>,
     /// How.

@@ -51,11 +51,13 @@ pub struct GrowthDay {
 #[into_params(parameter_in = Query)]
 pub struct TimelineQuery {
     /// From when; a day ago where nothing is said.
+    #[param(minimum = 0, maximum = 253402300799_i64)]
     pub since: Option<f64>,
     /// Until when; now where nothing is said.
+    #[param(minimum = 0, maximum = 253402300799_i64)]
     pub until: Option<f64>,
     /// Seconds per bucket, whole minutes; what gives some 240 buckets where nothing is said.
-    #[param(minimum = 60, maximum = 86400)]
+    #[param(minimum = 60, maximum = 86400, multiple_of = 60)]
     pub step: Option<u32>,
 }
 
