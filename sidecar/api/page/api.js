@@ -3,7 +3,10 @@
 const TOKEN = 'anomaly.token';
 const PATIENCE = 15_000; // milliseconds
 
-/** Why there is no answer. `kind` is `token`, `refused` or `silent`; the message is for a person. */
+/** Answers that mean later: too slow, too busy, still loading. */
+const LATER = [408, 429, 502, 503, 504];
+
+/** Why there is no answer. `kind` is `token`, `refused` or, where it may come later, `silent`; the message is for a person. */
 export class ApiError extends Error {
   constructor(kind, message, status = 0) {
     super(message);
@@ -64,7 +67,8 @@ async function request(path, options, signal) {
   }
   if (response.ok) return JSON.parse(answer);
   const message = sentence(answer) ?? `The daemon answered ${response.status}.`;
-  throw new ApiError(response.status === 401 ? 'token' : 'refused', message, response.status);
+  const kind = response.status === 401 ? 'token' : LATER.includes(response.status) ? 'silent' : 'refused';
+  throw new ApiError(kind, message, response.status);
 }
 
 /** What an answer of the daemon's one shape of errors says. */

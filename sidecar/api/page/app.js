@@ -103,7 +103,7 @@ async function refresh(byClock = false) {
 function present(shown, data) {
   const stamp = JSON.stringify(data);
   const first = !shown.place.isConnected;
-  if (first) fill(root, shown.place);
+  if (first || root.childElementCount > 1) fill(root, shown.place);
   root.setAttribute('aria-busy', 'false');
   // What a person is selecting must not go away under the pointer.
   const selecting = !first && getSelection()?.type === 'Range' && root.contains(getSelection().anchorNode);
@@ -136,7 +136,7 @@ function fails(error) {
     silentSince ||= Date.now();
     document.body.classList.add('stale');
     const last = answered ? ` What is shown is as of ${second(answered / 1000)}.` : '';
-    say('trouble', [`${error.message} Tried every ${AGAIN / 1000} seconds.${last}`]);
+    say('trouble', [`${plain(error.message, 400)} Asked again every ${AGAIN / 1000} seconds.${last}`]);
     tellFreshness();
     if (!view.place.isConnected) fill(root, h('p.nothing', {}, 'Nothing to show yet.'));
     return;
@@ -145,8 +145,10 @@ function fails(error) {
   silentSince = 0;
   document.body.classList.remove('stale');
   root.setAttribute('aria-busy', 'false');
-  fill(root, h('h1', { tabindex: -1 }, error.status === 404 ? 'Not found' : 'No answer'),
-    h('p.failure', { role: 'alert' }, plain(error.message, 400)), h('p', {}, h('a', { href: '#/' }, 'Overview')));
+  const why = h('p.failure', { role: 'alert' }, plain(error.message, 400));
+  // With its form, where the view has one: what was asked can be mended there.
+  if (view.place.querySelector('form')) fill(root, why, view.place);
+  else fill(root, h('h1', { tabindex: -1 }, error.status === 404 ? 'Not found' : 'No answer'), why, h('p', {}, h('a', { href: '#/' }, 'Overview')));
   view.stamp = undefined;
 }
 
