@@ -63,7 +63,10 @@ async function request(path, options, signal) {
     answer = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError('silent', timeout.aborted ? 'The daemon took too long to answer.' : 'The daemon does not answer.');
+    throw new ApiError(
+      'silent',
+      timeout.aborted ? 'The daemon took too long to answer.' : 'The daemon does not answer.',
+    );
   }
   if (response.ok) return JSON.parse(answer);
   const message = sentence(answer) ?? `The daemon answered ${response.status}.`;
@@ -75,7 +78,7 @@ async function request(path, options, signal) {
 function sentence(answer) {
   try {
     const { error, message } = JSON.parse(answer);
-    const text = typeof error === 'string' ? error : error?.message ?? message;
+    const text = typeof error === 'string' ? error : (error?.message ?? message);
     return typeof text === 'string' && text !== '' ? text : undefined;
   } catch {
     return undefined;

@@ -35,7 +35,13 @@ const VIEWS = {
 
 const byId = (id) => document.getElementById(id);
 const root = byId('view');
-const context = { announce, refresh, go: (to) => { location.hash = to; } };
+const context = {
+  announce,
+  refresh,
+  go: (to) => {
+    location.hash = to;
+  },
+};
 
 let view; // what is shown: { route, load, show, close, stamp }
 let asking; // ends the questions that are under way
@@ -122,10 +128,19 @@ function answers(health) {
   const wrong = troubles(health);
   const shownInFull = view.route.path[0] === 'health';
   const words = wrong.flatMap((what, at) => [at ? ', ' : '', what]);
-  const trouble = wrong.length > 0 && !shownInFull ? [h('a', { href: '#/health', 'data-key': 'trouble' }, 'Health'), ': ', ...words, '.'] : [];
+  const trouble =
+    wrong.length > 0 && !shownInFull
+      ? [h('a', { href: '#/health', 'data-key': 'trouble' }, 'Health'), ': ', ...words, '.']
+      : [];
   say('trouble', trouble);
-  fill(byId('health-mark'), wrong.length > 0 ? h('span.badge', { 'aria-label': `${wrong.length} wrong` }, String(wrong.length)) : '');
-  fill(byId('about'), `${plain(health.host, 80)}, organisation ${plain(health.org, 80)}, falco-anomaly ${plain(health.version, 40)}; times in ${zone}`);
+  fill(
+    byId('health-mark'),
+    wrong.length > 0 ? h('span.badge', { 'aria-label': `${wrong.length} wrong` }, String(wrong.length)) : '',
+  );
+  fill(
+    byId('about'),
+    `${plain(health.host, 80)}, organisation ${plain(health.org, 80)}, falco-anomaly ${plain(health.version, 40)}; times in ${zone}`,
+  );
   tellFreshness();
   if (back) announce('The daemon answers again.');
 }
@@ -148,7 +163,13 @@ function fails(error) {
   const why = h('p.failure', { role: 'alert' }, plain(error.message, 400));
   // With its form, where the view has one: what was asked can be mended there.
   if (view.place.querySelector('form')) fill(root, why, view.place);
-  else fill(root, h('h1', { tabindex: -1 }, error.status === 404 ? 'Not found' : 'No answer'), why, h('p', {}, h('a', { href: '#/' }, 'Overview')));
+  else
+    fill(
+      root,
+      h('h1', { tabindex: -1 }, error.status === 404 ? 'Not found' : 'No answer'),
+      why,
+      h('p', {}, h('a', { href: '#/' }, 'Overview')),
+    );
   view.stamp = undefined;
 }
 
@@ -166,7 +187,8 @@ function announce(words) {
 }
 
 function tellFreshness() {
-  const words = answered === 0 ? '' : paused ? `paused at ${second(answered / 1000)}` : `as of ${second(answered / 1000)}`;
+  const words =
+    answered === 0 ? '' : paused ? `paused at ${second(answered / 1000)}` : `as of ${second(answered / 1000)}`;
   byId('fresh').textContent = words;
 }
 
@@ -175,7 +197,14 @@ function askForToken() {
   document.body.classList.remove('stale');
   root.setAttribute('aria-busy', 'false');
   if (byId('token')) return;
-  const field = h('input', { id: 'token', type: 'password', autocomplete: 'off', spellcheck: 'false', required: true, 'aria-describedby': 'token-help' });
+  const field = h('input', {
+    id: 'token',
+    type: 'password',
+    autocomplete: 'off',
+    spellcheck: 'false',
+    required: true,
+    'aria-describedby': 'token-help',
+  });
   const submit = (event) => {
     event.preventDefault();
     setToken(field.value.trim());
@@ -184,12 +213,22 @@ function askForToken() {
   };
   const refused = hasToken();
   setToken('');
-  fill(root, h('form.token', { onsubmit: submit },
-    h('h1', { tabindex: -1 }, 'Token'),
-    refused ? h('p.failure', { role: 'alert' }, 'The daemon did not take the last one.') : null,
-    h('p', { id: 'token-help' }, 'Over TCP the daemon asks for the token of its configuration. It is kept in this tab until the tab is closed.'),
-    h('label', {}, h('span', {}, 'Token'), field),
-    h('p.actions', {}, h('button.primary', { type: 'submit' }, 'Continue'))));
+  fill(
+    root,
+    h(
+      'form.token',
+      { onsubmit: submit },
+      h('h1', { tabindex: -1 }, 'Token'),
+      refused ? h('p.failure', { role: 'alert' }, 'The daemon did not take the last one.') : null,
+      h(
+        'p',
+        { id: 'token-help' },
+        'Over TCP the daemon asks for the token of its configuration. It is kept in this tab until the tab is closed.',
+      ),
+      h('label', {}, h('span', {}, 'Token'), field),
+      h('p.actions', {}, h('button.primary', { type: 'submit' }, 'Continue')),
+    ),
+  );
   field.focus();
 }
 

@@ -28,9 +28,12 @@ const ACTIONS = {
 /** The actions that mean something for a row in this state. */
 export function actionsFor(state) {
   switch (state) {
-    case 'learned': return ['deny', 'forget'];
-    case 'denied': return ['approve', 'forget'];
-    default: return ['approve', 'deny', 'forget'];
+    case 'learned':
+      return ['deny', 'forget'];
+    case 'denied':
+      return ['approve', 'forget'];
+    default:
+      return ['approve', 'deny', 'forget'];
   }
 }
 
@@ -39,14 +42,24 @@ export function actionsFor(state) {
  * many executions they stand for, words for them and their command lines, the most likely choice first.
  */
 export function decisionButtons(subject, context) {
-  return h('p.actions', {}, actionsFor(subject.state).map((action) => h('button', {
-    type: 'button',
-    class: action,
-    'data-key': `${action} ${subject.choices[0].ids[0]}`,
-    'aria-haspopup': 'dialog',
-    'aria-label': `${ACTIONS[action].verb} ${subject.what}`,
-    onclick: () => decide(action, subject, context),
-  }, ACTIONS[action].verb)));
+  return h(
+    'p.actions',
+    {},
+    actionsFor(subject.state).map((action) =>
+      h(
+        'button',
+        {
+          type: 'button',
+          class: action,
+          'data-key': `${action} ${subject.choices[0].ids[0]}`,
+          'aria-haspopup': 'dialog',
+          'aria-label': `${ACTIONS[action].verb} ${subject.what}`,
+          onclick: () => decide(action, subject, context),
+        },
+        ACTIONS[action].verb,
+      ),
+    ),
+  );
 }
 
 function decide(action, subject, context) {
@@ -57,50 +70,105 @@ function decide(action, subject, context) {
   const meant = h('ul.meant', { tabindex: 0, 'aria-label': 'Command lines' });
   const tellConsequence = () => {
     const commands = chosen.commands.slice(0, MEANT);
-    fill(meant, commands.map((command) => h('li', {}, foreign(command, 200, 'command'))),
-      chosen.executions > commands.length ? h('li.dim', {}, `and ${count(chosen.executions - commands.length)} more`) : null);
-    fill(consequence, `${counted(chosen.executions, 'distinct execution')} of `, foreign(subject.workload, -80),
-      `: ${chosen.executions === 1 ? 'it' : 'each'} ${what}`);
+    fill(
+      meant,
+      commands.map((command) => h('li', {}, foreign(command, 200, 'command'))),
+      chosen.executions > commands.length
+        ? h('li.dim', {}, `and ${count(chosen.executions - commands.length)} more`)
+        : null,
+    );
+    fill(
+      consequence,
+      `${counted(chosen.executions, 'distinct execution')} of `,
+      foreign(subject.workload, -80),
+      `: ${chosen.executions === 1 ? 'it' : 'each'} ${what}`,
+    );
   };
   tellConsequence();
-  const options = choices.length < 2 ? null : h('fieldset', {}, h('legend', {}, 'Which'),
-    choices.map((option, at) => h('label', {},
-      h('input', { type: 'radio', name: 'which', checked: at === 0, onchange: () => { chosen = option; tellConsequence(); } }),
-      h('span', {}, option.words))));
-  const grave = action === 'approve' && subject.score >= CRITICAL
-    ? h('p.caution', {}, 'Hardly anything like it ever ran there. Approve only what you can explain.') : null;
-  confirm({
-    title: [`${verb} `, h('span', {}, subject.what), '?'],
-    body: [options, meant, consequence, grave],
-    submit: verb,
-    send: (why) => tell('v1/decisions', { action, ids: chosen.ids, why }),
-    outcome: (answer) => outcome(`${plain(subject.what, 200)}: ${done} ${counted(answer.executions, 'execution')}`, answer),
-  }, context);
+  const options =
+    choices.length < 2
+      ? null
+      : h(
+          'fieldset',
+          {},
+          h('legend', {}, 'Which'),
+          choices.map((option, at) =>
+            h(
+              'label',
+              {},
+              h('input', {
+                type: 'radio',
+                name: 'which',
+                checked: at === 0,
+                onchange: () => {
+                  chosen = option;
+                  tellConsequence();
+                },
+              }),
+              h('span', {}, option.words),
+            ),
+          ),
+        );
+  const grave =
+    action === 'approve' && subject.score >= CRITICAL
+      ? h('p.caution', {}, 'Hardly anything like it ever ran there. Approve only what you can explain.')
+      : null;
+  confirm(
+    {
+      title: [`${verb} `, h('span', {}, subject.what), '?'],
+      body: [options, meant, consequence, grave],
+      submit: verb,
+      send: (why) => tell('v1/decisions', { action, ids: chosen.ids, why }),
+      outcome: (answer) =>
+        outcome(`${plain(subject.what, 200)}: ${done} ${counted(answer.executions, 'execution')}`, answer),
+    },
+    context,
+  );
 }
 
 /** How many command lines a question shows. */
 const MEANT = 5;
 
-const WINDOWS = [[900, '15 minutes'], [3600, 'an hour'], [14400, '4 hours'], [86400, 'a day']];
+const WINDOWS = [
+  [900, '15 minutes'],
+  [3600, 'an hour'],
+  [14400, '4 hours'],
+  [86400, 'a day'],
+];
 
 /** Opens a window in which a workload learns everything at once. */
 export function learnWindow(workload, context) {
-  const seconds = choice('seconds', '3600', WINDOWS.map(([value, words]) => [String(value), words]));
-  confirm({
-    title: ['Let ', foreign(workload, -80), ' learn at once?'],
-    body: [
-      h('label', {}, h('span', {}, 'For'), seconds),
-      h('p.consequence', {}, 'Everything that it runs meanwhile becomes normal at once, also what an attacker runs. For a deployment, not to silence alerts.'),
-    ],
-    submit: 'Open the window',
-    send: (why) => tell('v1/decisions', { action: 'learn', workload, seconds: Number(seconds.value), why }),
-    outcome: (answer) => outcome(`${plain(workload, 80)} learns at once for ${duration(Number(seconds.value))}`, answer),
-  }, context);
+  const seconds = choice(
+    'seconds',
+    '3600',
+    WINDOWS.map(([value, words]) => [String(value), words]),
+  );
+  confirm(
+    {
+      title: ['Let ', foreign(workload, -80), ' learn at once?'],
+      body: [
+        h('label', {}, h('span', {}, 'For'), seconds),
+        h(
+          'p.consequence',
+          {},
+          'Everything that it runs meanwhile becomes normal at once, also what an attacker runs. ' +
+            'For a deployment, not to silence alerts.',
+        ),
+      ],
+      submit: 'Open the window',
+      send: (why) => tell('v1/decisions', { action: 'learn', workload, seconds: Number(seconds.value), why }),
+      outcome: (answer) =>
+        outcome(`${plain(workload, 80)} learns at once for ${duration(Number(seconds.value))}`, answer),
+    },
+    context,
+  );
 }
 
 /** In words what came of a decision. */
 function outcome(what, answer) {
-  const told = answer.outcomes.filter((one) => one.outcome).map((one) => `${plain(one.workload, 80)}: ${plain(one.outcome, 200)}`);
+  const told = answer.outcomes
+    .filter((one) => one.outcome)
+    .map((one) => `${plain(one.workload, 80)}: ${plain(one.outcome, 200)}`);
   return answer.applied
     ? `${what}; in force${told.length > 0 ? ` (${told.join('; ')})` : ''}.`
     : `${what}; written down, and in force when the process that learns has read it, within seconds where one runs.`;
@@ -108,7 +176,13 @@ function outcome(what, answer) {
 
 /** Asks with a reason, sends, and tells what came of it. A modal dialog of the browser's own: it keeps the focus. */
 function confirm({ title, body, submit, send, outcome: words }, context) {
-  const why = h('textarea', { name: 'why', maxlength: 1000, rows: 2, placeholder: 'for the record', spellcheck: 'false' });
+  const why = h('textarea', {
+    name: 'why',
+    maxlength: 1000,
+    rows: 2,
+    placeholder: 'for the record',
+    spellcheck: 'false',
+  });
   const failure = h('p.failure', { role: 'alert' });
   const go = h('button.primary', { type: 'submit' }, submit);
   const close = () => dialog.close();
@@ -126,13 +200,19 @@ function confirm({ title, body, submit, send, outcome: words }, context) {
       go.disabled = false;
     }
   };
-  const dialog = h('dialog', { 'aria-labelledby': 'question', onclose: () => dialog.remove() },
-    h('form', { onsubmit: send_ },
+  const dialog = h(
+    'dialog',
+    { 'aria-labelledby': 'question', onclose: () => dialog.remove() },
+    h(
+      'form',
+      { onsubmit: send_ },
       h('h2', { id: 'question' }, ...title),
       body,
       h('label.why', {}, h('span', {}, 'Reason'), why),
       failure,
-      h('p.actions', {}, go, h('button', { type: 'button', onclick: close }, 'Cancel'))));
+      h('p.actions', {}, go, h('button', { type: 'button', onclick: close }, 'Cancel')),
+    ),
+  );
   document.body.append(dialog);
   dialog.showModal();
   why.focus();

@@ -19,20 +19,41 @@ export function decisionsView(root) {
   function show(decisions) {
     fill(sum, decisions.length > 0 ? `${counted(decisions.length, 'decision')}.` : '');
     const items = decisions.slice(0, shown.count).map((decision, at) => ({ ...decision, key: decisions.length - at }));
-    if (items.length === 0) list(rows, ['none'], (item) => item, () => h('li', {}, nothing('Nobody decided anything yet.')));
+    if (items.length === 0)
+      list(
+        rows,
+        ['none'],
+        (item) => item,
+        () => h('li', {}, nothing('Nobody decided anything yet.')),
+      );
     else list(rows, items, (item) => item.key, decisionItem);
-    fill(rest, more(decisions.length, shown, STEP, () => show(decisions)));
+    fill(
+      rest,
+      more(decisions.length, shown, STEP, () => show(decisions)),
+    );
   }
   return { load: (signal) => ask('v1/decisions', {}, signal), show };
 }
 
 function decisionItem(decision) {
   const { action, seconds, executions, outcome, why } = decision;
-  return h('li', {},
-    h('p', {}, time(decision.time, moment(decision.time)), ' ', h('b', {}, foreign(decision.who, -40)), ` (${user(decision.uid)}) `,
-      h(`span.chip.${ACTIONS.includes(action) ? action : 'other'}`, {}, plain(action, 20)), ' in ', workload(decision.workload),
-      action === 'learn' ? ` for ${duration(seconds)}` : `, ${counted(executions, 'execution')}`),
+  return h(
+    'li',
+    {},
+    h(
+      'p',
+      {},
+      time(decision.time, moment(decision.time)),
+      ' ',
+      h('b', {}, foreign(decision.who, -40)),
+      ` (${user(decision.uid)}) `,
+      h(`span.chip.${ACTIONS.includes(action) ? action : 'other'}`, {}, plain(action, 20)),
+      ' in ',
+      workload(decision.workload),
+      action === 'learn' ? ` for ${duration(seconds)}` : `, ${counted(executions, 'execution')}`,
+    ),
     decision.asked ? h('p.line', {}, foreign(decision.asked, 200, 'command')) : null,
     why ? h('p', {}, '\u201c', foreign(why, 300), '\u201d') : null,
-    h('p.dim', {}, outcome === null ? 'written down; nobody has taken it up yet' : foreign(outcome, 300)));
+    h('p.dim', {}, outcome === null ? 'written down; nobody has taken it up yet' : foreign(outcome, 300)),
+  );
 }

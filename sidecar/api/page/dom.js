@@ -45,7 +45,9 @@ export function address(path, parameters = {}) {
 /** Puts `children` in the place of all that `parent` has. */
 export function fill(parent, ...children) {
   const kept = focusWithin(parent);
-  parent.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  parent.replaceChildren(
+    ...children.flat().filter((child) => child !== null && child !== undefined && child !== false),
+  );
   kept?.restore(parent);
 }
 

@@ -34,7 +34,12 @@ export function lanes(context, { named = true } = {}) {
     for (const lane of visible) {
       if (!drawn.has(lane.workload)) drawn.set(lane.workload, strip(lane.workload, named, tell, context));
     }
-    list(rows, visible.map((lane) => lane.workload), (name) => name, (name) => drawn.get(name).node);
+    list(
+      rows,
+      visible.map((lane) => lane.workload),
+      (name) => name,
+      (name) => drawn.get(name).node,
+    );
     for (const name of drawn.keys()) {
       if (!visible.some((lane) => lane.workload === name)) drawn.delete(name);
     }
@@ -45,9 +50,17 @@ export function lanes(context, { named = true } = {}) {
       shown.count += STEP;
       update();
     };
-    fill(rest,
+    fill(
+      rest,
       timeline.lanes.length === 0 ? nothing('Nothing ran in this stretch of time.') : null,
-      hidden > 0 ? h('button', { type: 'button', 'data-key': 'more lanes', onclick: show }, `Show ${count(Math.min(STEP, hidden))} more of ${counted(hidden, 'quieter lane')}`) : null);
+      hidden > 0
+        ? h(
+            'button',
+            { type: 'button', 'data-key': 'more lanes', onclick: show },
+            `Show ${count(Math.min(STEP, hidden))} more of ${counted(hidden, 'quieter lane')}`,
+          )
+        : null,
+    );
   }
 
   const tell = (...words) => fill(readout, ...words);
@@ -60,21 +73,32 @@ export function lanes(context, { named = true } = {}) {
 
 function legend() {
   const entry = (name, words) => h('li', {}, h(`span.swatch.${name}`, { 'aria-hidden': true }), words);
-  return h('ul.legend', { 'aria-label': 'What the bars mean' },
+  return h(
+    'ul.legend',
+    { 'aria-label': 'What the bars mean' },
     entry('known', 'known'),
     entry('near', 'unusual, not novel'),
     entry('warn', 'novel'),
     entry('critical', `novel, from ${CRITICAL}`),
     entry('learning', 'learning, no score yet'),
-    h('li', {}, 'height: the highest score'));
+    h('li', {}, 'height: the highest score'),
+  );
 }
 
 /** One lane. */
 function strip(name, named, tell, context) {
   const canvas = h('canvas', { 'aria-hidden': true });
-  const slider = h('div.strip', {
-    role: 'slider', tabindex: 0, 'aria-label': `${plain(name)} over time`, 'aria-orientation': 'horizontal', 'data-key': `lane ${encodeURIComponent(name)}`,
-  }, canvas);
+  const slider = h(
+    'div.strip',
+    {
+      role: 'slider',
+      tabindex: 0,
+      'aria-label': `${plain(name)} over time`,
+      'aria-orientation': 'horizontal',
+      'data-key': `lane ${encodeURIComponent(name)}`,
+    },
+    canvas,
+  );
   const sum = h('span.lane-sum', {});
   const node = h('li.lane', {}, named ? h('span.lane-name', {}, workload(name, tail(name, 26))) : null, slider, sum);
   const self = { node, lane: undefined, timeline: undefined, at: undefined };
@@ -88,11 +112,15 @@ function strip(name, named, tell, context) {
     self.draw();
   }
 
-  const current = () => self.lane.buckets.find((bucket) => self.timeline.since + bucket.index * self.timeline.step === self.at);
+  const current = () =>
+    self.lane.buckets.find((bucket) => self.timeline.since + bucket.index * self.timeline.step === self.at);
 
   function label() {
     const bucket = current();
-    const { lane: { buckets }, timeline } = self;
+    const {
+      lane: { buckets },
+      timeline,
+    } = self;
     slider.setAttribute('aria-valuemin', 0);
     slider.setAttribute('aria-valuemax', Math.max(0, buckets.length - 1));
     slider.setAttribute('aria-valuenow', bucket ? buckets.indexOf(bucket) : Math.max(0, buckets.length - 1));
@@ -108,12 +136,20 @@ function strip(name, named, tell, context) {
     self.draw();
   };
 
-  const say = (bucket) => bucket && tell(workload(name), ` ${describe(bucket, self.timeline)}. `,
-    bucket.novel > 0 ? h('a', { href: findingsOf(name, bucket, self.timeline), 'data-key': 'its findings' }, 'Its findings') : 'Nothing novel.');
+  const say = (bucket) =>
+    bucket &&
+    tell(
+      workload(name),
+      ` ${describe(bucket, self.timeline)}. `,
+      bucket.novel > 0
+        ? h('a', { href: findingsOf(name, bucket, self.timeline), 'data-key': 'its findings' }, 'Its findings')
+        : 'Nothing novel.',
+    );
   const open = (bucket) => bucket?.novel > 0 && context.go(findingsOf(name, bucket, self.timeline));
 
   slider.addEventListener('keydown', (event) => {
-    const bucket = event.key === 'Enter' || event.key === ' ' ? current() : step(self.lane.buckets, current(), event.key);
+    const bucket =
+      event.key === 'Enter' || event.key === ' ' ? current() : step(self.lane.buckets, current(), event.key);
     if (bucket === undefined) return;
     event.preventDefault();
     if (event.key === 'Enter' || event.key === ' ') return open(bucket);
@@ -151,13 +187,22 @@ function summary({ buckets, learned_at: learned }) {
 function step(buckets, bucket, key) {
   const at = bucket ? buckets.indexOf(bucket) : buckets.length;
   switch (key) {
-    case 'ArrowLeft': case 'ArrowDown': return buckets[Math.max(0, at - 1)];
-    case 'ArrowRight': case 'ArrowUp': return buckets[Math.min(buckets.length - 1, at + 1)];
-    case 'Home': return buckets[0];
-    case 'End': return buckets.at(-1);
-    case 'PageUp': return buckets.slice(0, at).findLast(({ novel }) => novel > 0);
-    case 'PageDown': return buckets.slice(at + 1).find(({ novel }) => novel > 0);
-    default: return undefined;
+    case 'ArrowLeft':
+    case 'ArrowDown':
+      return buckets[Math.max(0, at - 1)];
+    case 'ArrowRight':
+    case 'ArrowUp':
+      return buckets[Math.min(buckets.length - 1, at + 1)];
+    case 'Home':
+      return buckets[0];
+    case 'End':
+      return buckets.at(-1);
+    case 'PageUp':
+      return buckets.slice(0, at).findLast(({ novel }) => novel > 0);
+    case 'PageDown':
+      return buckets.slice(at + 1).find(({ novel }) => novel > 0);
+    default:
+      return undefined;
   }
 }
 
@@ -166,7 +211,8 @@ function under(event, slider, { lane, timeline }) {
   const box = slider.getBoundingClientRect();
   const total = (timeline.until - timeline.since) / timeline.step;
   const away = ({ index }) => Math.abs(box.left + ((index + 0.5) / total) * box.width - event.clientX);
-  const nearest = (buckets) => buckets.reduce((best, bucket) => (best && away(best) <= away(bucket) ? best : bucket), undefined);
+  const nearest = (buckets) =>
+    buckets.reduce((best, bucket) => (best && away(best) <= away(bucket) ? best : bucket), undefined);
   const novel = nearest(lane.buckets.filter((bucket) => bucket.novel > 0));
   return novel && away(novel) <= REACH ? novel : nearest(lane.buckets);
 }

@@ -7,7 +7,12 @@ import { choice, loadFindings, showFindings } from './findings.js';
 import { lanes } from './lanes.js';
 import { nothing } from './pieces.js';
 
-const SPANS = [['3600', 'last hour'], ['21600', 'last 6 hours'], ['86400', 'last day'], ['604800', 'last week']];
+const SPANS = [
+  ['3600', 'last hour'],
+  ['21600', 'last 6 hours'],
+  ['86400', 'last day'],
+  ['604800', 'last week'],
+];
 
 /** How far back the lanes go, in seconds: `span` of the address, a day where it says nothing of use. */
 const spanOf = (query) => SPANS.find(([seconds]) => seconds === query.get('span'))?.[0] ?? '86400';
@@ -31,10 +36,20 @@ export function overview(root, route, context) {
   root.append(
     h('h1', { tabindex: -1 }, 'Overview'),
     state,
-    h('section', { 'aria-labelledby': 'over-time' },
+    h(
+      'section',
+      { 'aria-labelledby': 'over-time' },
       h('div.heading', {}, h('h2', { id: 'over-time' }, 'Workloads over time'), when, skip()),
-      chart.root),
-    h('section', { 'aria-labelledby': 'latest' }, h('h2', { id: 'latest', tabindex: -1 }, 'Latest findings'), findings, all));
+      chart.root,
+    ),
+    h(
+      'section',
+      { 'aria-labelledby': 'latest' },
+      h('h2', { id: 'latest', tabindex: -1 }, 'Latest findings'),
+      findings,
+      all,
+    ),
+  );
 
   return {
     async load(signal) {
@@ -48,12 +63,33 @@ export function overview(root, route, context) {
     },
     show({ timeline, latest, held, learning }) {
       chart.update(timeline);
-      fill(state,
-        held > 0 ? [h('a', { href: '#/held', 'data-key': 'held' }, counted(held, 'execution')), ' held'] : 'Nothing is held',
-        learning > 0 ? ['; ', h('a', { href: '#/workloads', 'data-key': 'learning' }, counted(learning, 'baseline')), ' still learning.'] : '.');
+      fill(
+        state,
+        held > 0
+          ? [h('a', { href: '#/held', 'data-key': 'held' }, counted(held, 'execution')), ' held']
+          : 'Nothing is held',
+        learning > 0
+          ? [
+              '; ',
+              h('a', { href: '#/workloads', 'data-key': 'learning' }, counted(learning, 'baseline')),
+              ' still learning.',
+            ]
+          : '.',
+      );
       if (latest.findings.length > 0) showFindings(findings, latest.findings);
-      else list(findings, ['none'], (name) => name, () => h('li', {}, nothing('Nothing was novel so far.')));
-      fill(all, latest.next ? h('a.button', { href: '#/findings', 'data-key': 'all' }, `All ${count(latest.total)} findings`) : null);
+      else
+        list(
+          findings,
+          ['none'],
+          (name) => name,
+          () => h('li', {}, nothing('Nothing was novel so far.')),
+        );
+      fill(
+        all,
+        latest.next
+          ? h('a.button', { href: '#/findings', 'data-key': 'all' }, `All ${count(latest.total)} findings`)
+          : null,
+      );
     },
     close: chart.close,
   };

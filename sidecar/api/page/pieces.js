@@ -12,7 +12,12 @@ export const CRITICAL = 0.95;
 
 export function level(name) {
   const shape = SHAPES[name] ?? '?';
-  return h(`span.level.${name in SHAPES ? name : 'normal'}`, {}, h('span', { 'aria-hidden': true }, shape), ` ${plain(name)}`);
+  return h(
+    `span.level.${name in SHAPES ? name : 'normal'}`,
+    {},
+    h('span', { 'aria-hidden': true }, shape),
+    ` ${plain(name)}`,
+  );
 }
 
 const STATES = {
@@ -27,7 +32,11 @@ export function state(name) {
 }
 
 export function workload(name, words = foreign(name, -80)) {
-  return h('a.workload', { href: address(['workload', name]), 'data-key': `workload ${encodeURIComponent(name)}` }, words);
+  return h(
+    'a.workload',
+    { href: address(['workload', name]), 'data-key': `workload ${encodeURIComponent(name)}` },
+    words,
+  );
 }
 
 /** Who did it: `python3 from gunicorn as uid 33`. */
@@ -43,7 +52,11 @@ export const user = (uid) => (uid === 0 ? 'root' : `uid ${uid}`);
 /** Names with what they stand for; pairs without a value are left out. */
 export function facts(...pairs) {
   const told = pairs.filter((pair) => pair && pair[1] !== null && pair[1] !== undefined && pair[1] !== '');
-  return h('dl.facts', {}, told.map(([name, value, meaning]) => h('div', { title: meaning }, h('dt', {}, name), h('dd', {}, value))));
+  return h(
+    'dl.facts',
+    {},
+    told.map(([name, value, meaning]) => h('div', { title: meaning }, h('dt', {}, name), h('dd', {}, value))),
+  );
 }
 
 /** How often and when something was seen: `3× on 2 days, last 12:31`. */
@@ -68,5 +81,9 @@ export function more(total, shown, step, again) {
     shown.count += step;
     again();
   };
-  return h('button', { type: 'button', 'data-key': 'more', onclick: show }, `Show ${count(rest)} more of ${count(total - shown.count)}`);
+  return h(
+    'button',
+    { type: 'button', 'data-key': 'more', onclick: show },
+    `Show ${count(rest)} more of ${count(total - shown.count)}`,
+  );
 }

@@ -2,15 +2,25 @@
 // shown by its name in a marked span, everything stands in an isolated run of its own, and what is long is cut.
 
 /** Characters that draw nothing or change how their neighbours are drawn: the list of `anomaly_baseline::text`, and more. */
-const HIDDEN =
-  /[\p{Cc}\p{Cs}\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+const HIDDEN = new RegExp(
+  '[' +
+    '\\p{Cc}\\p{Cs}' + // controls, halves of pairs
+    '\\u00ad\\u034f\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f\\u3164\\ufeff\\uffa0' + // nothing to see
+    '\\u200b-\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u061c' + // zero width, line separators, direction
+    '\\ufe00-\\ufe0f\\u{e0000}-\\u{e0fff}' + // variation selectors and tags: whole messages hide in them
+    '\\ufff9-\\ufffb\\u{1d173}-\\u{1d17a}' + // annotations, musical controls
+    ']',
+  'u',
+);
 const RUNS = new RegExp(`(${HIDDEN.source}+)`, 'u');
 /** More of these on one letter than any script needs: they would be drawn over the lines above and below. */
 const HEAPED = /(\p{M}{3})\p{M}+/gu;
 
 /** What ASCII calls its controls. Their pictures (U+2400 and on) are in too few fonts. */
-const CONTROLS = ('NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI ' +
-  'DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US').split(' ');
+const CONTROLS = (
+  'NUL SOH STX ETX EOT ENQ ACK BEL BS TAB LF VT FF CR SO SI ' +
+  'DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US'
+).split(' ');
 
 /** One such character by its name or its number. */
 function named(character) {
@@ -33,7 +43,12 @@ function cut(text, max) {
 /** `text` where only a string can stand: a title, a label. */
 export function plain(text, max = 120) {
   const { head, whole } = cut(String(text ?? ''), max);
-  return calmed(head).split(RUNS).map((part, at) => (at % 2 ? names(part) : part)).join('') + (whole ? '' : '\u2026');
+  return (
+    calmed(head)
+      .split(RUNS)
+      .map((part, at) => (at % 2 ? names(part) : part))
+      .join('') + (whole ? '' : '\u2026')
+  );
 }
 
 /**
@@ -77,14 +92,17 @@ function write(node, text, max, expandable) {
 
 /** Text nodes, and marked spans between them. */
 function parts(text) {
-  return calmed(text).split(RUNS).filter((part) => part !== '').map((part) => {
-    if (!HIDDEN.test(part)) return part;
-    const mark = document.createElement('span');
-    mark.className = 'hidden-character';
-    mark.title = 'characters that cannot be seen or would change how the text is shown';
-    mark.textContent = names(part);
-    return mark;
-  });
+  return calmed(text)
+    .split(RUNS)
+    .filter((part) => part !== '')
+    .map((part) => {
+      if (!HIDDEN.test(part)) return part;
+      const mark = document.createElement('span');
+      mark.className = 'hidden-character';
+      mark.title = 'characters that cannot be seen or would change how the text is shown';
+      mark.textContent = names(part);
+      return mark;
+    });
 }
 
 /** A command line of pieces, `{ text, marked }`, some of them marked and each cut by itself. */
@@ -109,5 +127,9 @@ export function markedPieces(pieces, max, kind = '') {
 /** `command` as an element, its words marked for which `isMarked` holds. */
 export function markedWords(command, isMarked, kind) {
   const words = String(command).split(/(\s+)/);
-  return markedPieces(words.map((text) => ({ text, marked: text.trim() !== '' && isMarked(text) })), 160, kind);
+  return markedPieces(
+    words.map((text) => ({ text, marked: text.trim() !== '' && isMarked(text) })),
+    160,
+    kind,
+  );
 }

@@ -26,13 +26,31 @@ export function workloadsView(root, route, context) {
   const rows = h('ol.workloads', { 'aria-label': 'Workloads' });
   const sum = h('p.sum', { role: 'status' });
   const rest = h('div', {});
-  const part = h('input', { name: 'part', placeholder: 'part of a name', spellcheck: 'false', autocomplete: 'off', oninput: () => show(all) });
-  const order = choice('order', 'name', Object.keys(ORDERS).map((name) => [name, name]));
+  const part = h('input', {
+    name: 'part',
+    placeholder: 'part of a name',
+    spellcheck: 'false',
+    autocomplete: 'off',
+    oninput: () => show(all),
+  });
+  const order = choice(
+    'order',
+    'name',
+    Object.keys(ORDERS).map((name) => [name, name]),
+  );
   order.addEventListener('change', () => show(all));
-  root.append(h('h1', { tabindex: -1 }, 'Workloads'),
-    h('form.filters', { onsubmit: (event) => event.preventDefault(), 'aria-label': 'Which workloads' },
-      h('label', {}, h('span', {}, 'Name'), part), h('label', {}, h('span', {}, 'Order'), order)),
-    sum, rows, rest);
+  root.append(
+    h('h1', { tabindex: -1 }, 'Workloads'),
+    h(
+      'form.filters',
+      { onsubmit: (event) => event.preventDefault(), 'aria-label': 'Which workloads' },
+      h('label', {}, h('span', {}, 'Name'), part),
+      h('label', {}, h('span', {}, 'Order'), order),
+    ),
+    sum,
+    rows,
+    rest,
+  );
 
   function show(answer) {
     all = answer;
@@ -40,7 +58,10 @@ export function workloadsView(root, route, context) {
     const found = all.filter(({ workload: name }) => name.toLowerCase().includes(wanted)).toSorted(ORDERS[order.value]);
     fill(sum, `${counted(found.length, 'baseline')}${wanted ? ` of ${count(all.length)}` : ''}.`);
     list(rows, found.slice(0, shown.count), key, (item) => h('li.card', {}, card(item, context)));
-    fill(rest, more(found.length, shown, STEP, () => show(all)));
+    fill(
+      rest,
+      more(found.length, shown, STEP, () => show(all)),
+    );
   }
   return { load: (signal) => ask('v1/workloads', {}, signal), show };
 }
@@ -57,8 +78,12 @@ export function workloadView(root, route, context) {
   const held = heldList(context);
   const section = (title, ...children) => h('section', { 'aria-label': title }, h('h2', {}, title), ...children);
   root.append(
-    h('h1', { tabindex: -1 }, foreign(name, -120)), cards,
-    section('The last day', chart.root), section('Findings', findings, all), section('Held', held.root));
+    h('h1', { tabindex: -1 }, foreign(name, -120)),
+    cards,
+    section('The last day', chart.root),
+    section('Findings', findings, all),
+    section('Held', held.root),
+  );
   // A name is asked for as a pattern; where it has signs of one, others match too and are left out.
   const exactly = (items) => items.filter((item) => item.workload === name);
   return {
@@ -72,18 +97,33 @@ export function workloadView(root, route, context) {
       return {
         baselines: exactly(workloads),
         timeline: { ...timeline, lanes: exactly(timeline.lanes) },
-        findings: exactly(found.findings), more: Boolean(found.next),
+        findings: exactly(found.findings),
+        more: Boolean(found.next),
         groups: exactly(groups),
       };
     },
     show(data) {
-      fill(cards, data.baselines.length > 0
-        ? data.baselines.map((item) => h('div.card', {}, card(item, context)))
-        : nothing('No baseline has this name now.'));
+      fill(
+        cards,
+        data.baselines.length > 0
+          ? data.baselines.map((item) => h('div.card', {}, card(item, context)))
+          : nothing('No baseline has this name now.'),
+      );
       chart.update(data.timeline);
       if (data.findings.length > 0) showFindings(findings, data.findings);
-      else list(findings, ['none'], (item) => item, () => h('li', {}, nothing('Nothing was novel so far.')));
-      fill(all, data.more ? h('a.button', { href: address(['findings'], { workload: name }), 'data-key': 'all' }, 'All of them') : null);
+      else
+        list(
+          findings,
+          ['none'],
+          (item) => item,
+          () => h('li', {}, nothing('Nothing was novel so far.')),
+        );
+      fill(
+        all,
+        data.more
+          ? h('a.button', { href: address(['findings'], { workload: name }), 'data-key': 'all' }, 'All of them')
+          : null,
+      );
       held.show(data.groups);
     },
     close: chart.close,
@@ -93,38 +133,103 @@ export function workloadView(root, route, context) {
 function card(item, context) {
   const executions = item.kind === 'exec';
   return [
-    h('div.heading', {},
-      h('h3', {}, workload(item.workload), executions ? null : h('span.dim', {}, ' acts of kind ', foreign(item.kind, -40))),
+    h(
+      'div.heading',
+      {},
+      h(
+        'h3',
+        {},
+        workload(item.workload),
+        executions ? null : h('span.dim', {}, ' acts of kind ', foreign(item.kind, -40)),
+      ),
       item.learning ? h('span.chip.learning', {}, 'learning') : null,
-      executions ? h('button', {
-        type: 'button', 'data-key': `learn ${encodeURIComponent(item.workload)}`, 'aria-haspopup': 'dialog',
-        'aria-label': `Let ${plain(item.workload, 80)} learn at once`, onclick: () => learnWindow(item.workload, context),
-      }, 'Learn window') : null),
-    h('div.columns', {},
+      executions
+        ? h(
+            'button',
+            {
+              type: 'button',
+              'data-key': `learn ${encodeURIComponent(item.workload)}`,
+              'aria-haspopup': 'dialog',
+              'aria-label': `Let ${plain(item.workload, 80)} learn at once`,
+              onclick: () => learnWindow(item.workload, context),
+            },
+            'Learn window',
+          )
+        : null,
+    ),
+    h(
+      'div.columns',
+      {},
       facts(
         ['known', count(item.known), 'distinct executions learned'],
-        ['held', item.held > 0 ? h('a', { href: address(['held'], { workload: item.workload }), 'data-key': `held ${encodeURIComponent(key(item))}` }, count(item.held)) : '0'],
+        [
+          'held',
+          item.held > 0
+            ? h(
+                'a',
+                {
+                  href: address(['held'], { workload: item.workload }),
+                  'data-key': `held ${encodeURIComponent(key(item))}`,
+                },
+                count(item.held),
+              )
+            : '0',
+        ],
         ['denied', count(item.denied)],
         ['executions', count(item.executions), 'seen, repeats included'],
         ['novel from', item.learning ? null : score(item.threshold)],
-        ['last', time(item.last_seen)]),
-      growth(item.growth)),
+        ['last', time(item.last_seen)],
+      ),
+      growth(item.growth),
+    ),
     item.learning ? learning(item.learning) : null,
-    item.window_until ? h('p.caution', {}, 'Learns everything at once until ', time(item.window_until, moment(item.window_until)), '.') : null,
+    item.window_until
+      ? h('p.caution', {}, 'Learns everything at once until ', time(item.window_until, moment(item.window_until)), '.')
+      : null,
     item.warnings.length > 0
-      ? h('p.caution', {}, 'Ran while it learned: ', item.warnings.slice(0, 10).flatMap((text, at) => [at ? '; ' : '', foreign(text, 120)]), item.warnings.length > 10 ? ` and ${count(item.warnings.length - 10)} more` : '') : null,
+      ? h(
+          'p.caution',
+          {},
+          'Ran while it learned: ',
+          item.warnings.slice(0, 10).flatMap((text, at) => [at ? '; ' : '', foreign(text, 120)]),
+          item.warnings.length > 10 ? ` and ${count(item.warnings.length - 10)} more` : '',
+        )
+      : null,
   ];
 }
 
 /** How far learning is: what is needed and what is there. */
 function learning(progress) {
-  const bar = (label, value, needed, words) => h('label.progress', {},
-    h('span', {}, label), h('progress', { max: Math.max(1, needed), value: Math.min(value, Math.max(1, needed)) }), h('span', {}, words));
+  const bar = (label, value, needed, words) =>
+    h(
+      'label.progress',
+      {},
+      h('span', {}, label),
+      h('progress', { max: Math.max(1, needed), value: Math.min(value, Math.max(1, needed)) }),
+      h('span', {}, words),
+    );
   const settled = progress.new_percent <= progress.new_percent_allowed;
-  return h('div.learning-progress', {},
-    bar('executions', progress.executions, progress.executions_needed, `${count(progress.executions)} of ${count(progress.executions_needed)}`),
-    bar('time', progress.seconds, progress.seconds_needed, `${duration(progress.seconds)} of ${duration(progress.seconds_needed)}`),
-    h('p', {}, `${progress.new_percent} % of what ran lately was unlike anything before, ${progress.new_percent_allowed} % may be${settled ? '' : ': not settled yet'}.`));
+  return h(
+    'div.learning-progress',
+    {},
+    bar(
+      'executions',
+      progress.executions,
+      progress.executions_needed,
+      `${count(progress.executions)} of ${count(progress.executions_needed)}`,
+    ),
+    bar(
+      'time',
+      progress.seconds,
+      progress.seconds_needed,
+      `${duration(progress.seconds)} of ${duration(progress.seconds_needed)}`,
+    ),
+    h(
+      'p',
+      {},
+      `${progress.new_percent} % of what ran lately was unlike anything before, ${progress.new_percent_allowed} % may be${settled ? '' : ': not settled yet'}.`,
+    ),
+  );
 }
 
 const WIDTH = 140;
@@ -137,11 +242,22 @@ function growth(days) {
   const total = days.reduce((all, { learned }) => all + learned, 0);
   const step = WIDTH / days.length;
   const words = `Learned per day, the last ${counted(days.length, 'day')}: ${days.map(({ learned }) => count(learned)).join(', ')}`;
-  return h('figure.growth', {},
-    h('svg', { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': words },
+  return h(
+    'figure.growth',
+    {},
+    h(
+      'svg',
+      { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: 'img', 'aria-label': words },
       days.map(({ learned }, at) => {
         const tall = learned === 0 ? 1 : Math.max(2, (learned / top) * HEIGHT);
-        return h('rect', { x: (at * step).toFixed(1), y: (HEIGHT - tall).toFixed(1), width: (step - 1.5).toFixed(1), height: tall.toFixed(1) });
-      })),
-    h('figcaption', {}, `+${count(total)} in ${counted(days.length, 'day')}`));
+        return h('rect', {
+          x: (at * step).toFixed(1),
+          y: (HEIGHT - tall).toFixed(1),
+          width: (step - 1.5).toFixed(1),
+          height: tall.toFixed(1),
+        });
+      }),
+    ),
+    h('figcaption', {}, `+${count(total)} in ${counted(days.length, 'day')}`),
+  );
 }
