@@ -5,6 +5,7 @@
 //! writer.lock          held by the one process that writes
 //! tables/              LanceDB's
 //! quarantine/          what would not open, moved aside and never deleted
+//! semantic/            what rows mean to a sentence model, for search: a cache
 //! ```
 //!
 //! What is made here is 0700, so that what LanceDB creates inside with the process's umask is nobody else's; a root
@@ -30,6 +31,7 @@ use crate::{
 const LOCK: &str = "writer.lock";
 const TABLES: &str = "tables";
 const QUARANTINE: &str = "quarantine";
+pub(crate) const SEMANTIC: &str = "semantic";
 
 /// How often a reader tries to become the writer.
 const TAKEOVER_INTERVAL: Duration = Duration::from_secs(1);
@@ -206,7 +208,7 @@ fn look(root: &Path, space: &StoredSpace) -> Result<Found, StoreError> {
         match name.to_str() {
             Some(LOCK | marker::FILE) => ours = true,
             // `lost+found` is in every new ext4; the temporary file is a marker that was being written.
-            Some(TABLES | QUARANTINE | "falco-anomaly.tmp" | "lost+found") => {}
+            Some(TABLES | QUARANTINE | SEMANTIC | "falco-anomaly.tmp" | "lost+found") => {}
             _ => foreign = Some(name),
         }
     }

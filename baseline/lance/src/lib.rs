@@ -13,6 +13,7 @@
 //! - it lets anybody write: one process holds the lock, others read and take over ([`directory`]);
 //! - what people decide comes from processes that do not hold the lock: they append to a log of their own, and the
 //!   writer settles it ([`feedback`]);
+//! - what rows mean to a sentence model lies beside the tables, for search alone, and may be lost ([`meanings`]);
 //! - it takes as many threads as there are cores: here it runs on the caller's, with at most four beside ([`runtime`]).
 
 mod cause;
@@ -26,6 +27,7 @@ mod feedback_rows;
 mod load;
 mod manifests;
 mod marker;
+mod meanings;
 mod names;
 mod open_table;
 mod record;
@@ -42,6 +44,7 @@ mod upkeep;
 mod write;
 
 pub use counters::Counters;
+pub use meanings::{MEANING_DIMENSIONS, Meanings, meaning_id};
 pub use store::{LanceStore, StoreOptions};
 pub use survey::Files;
 pub use upkeep::Schedule;

@@ -8,6 +8,9 @@
 //!
 //! score = sum of weight * strength over the parts / sum of the weights
 //!
+//! Where a sentence model was asked too, the score is the mean of that and of how near the meanings are, with cosines
+//! from .15 (as near as anything is to anything) to .65 (as near as a question and its answer come) stretched to 0 to 1.
+//!
 //! It does not depend on what else there is, so that the same execution has the same score in every baseline. Of two
 //! with the same score the rarer comes first, then the later.
 
@@ -23,6 +26,13 @@ use crate::vocabulary::Term;
 
 /// How much a further sign of the same term adds.
 const FURTHER: f32 = 0.3;
+
+/// A cosine of meanings that says nothing, and one that says all.
+const UNRELATED: f32 = 0.15;
+const ALIKE: f32 = 0.65;
+
+/// How near in meaning, stretched, an execution must be that has no word of the question: a cosine of .3.
+const LEAST_MEANING: f32 = 0.3;
 
 /// Most hits that are kept.
 pub const MAX_HITS: usize = 10_000;
@@ -70,6 +80,8 @@ pub struct Hit {
     pub index: usize,
     /// How much of the question it has, above 0 to 1.
     pub score: f32,
+    /// How near in meaning it is, stretched to 0 to 1; `None` where no model was asked.
+    pub meaning: Option<f32>,
     /// Which parts of the question it has, in the question's order.
     pub matches: Vec<Match>,
     /// Where they are in [`Execution::command_line`]: ranges of bytes at characters' boundaries, in order, apart.
@@ -172,12 +184,18 @@ impl Query {
 
     /// How much of the question an execution has, 0 to 1.
     fn score(&self, reader: &mut Reader, candidate: &Candidate<'_>) -> f32 {
-        if !reader.read(&self.tests, candidate.execution, candidate.surroundings) {
-            return 0.0;
+        let words = if reader.read(&self.tests, candidate.execution, candidate.surroundings) {
+            let weight: f32 = self.parts.iter().map(|part| part.weight).sum();
+            let found: f32 = self.parts.iter().map(|part| part.weight * part.strength(reader)).sum();
+            found / weight
+        } else {
+            0.0
+        };
+        match candidate.meaning.map(stretched) {
+            None => words,
+            Some(meaning) if words == 0.0 && meaning < LEAST_MEANING => 0.0,
+            Some(meaning) => f32::midpoint(words, meaning),
         }
-        let weight: f32 = self.parts.iter().map(|part| part.weight).sum();
-        let found: f32 = self.parts.iter().map(|part| part.weight * part.strength(reader)).sum();
-        found / weight
     }
 
     fn hit(&self, reader: &mut Reader, score: f32, index: usize, candidate: Candidate<'_>) -> Hit {
@@ -205,8 +223,13 @@ impl Query {
         passed.sort_unstable();
         passed.dedup();
         let spans = mark::spans(&self.tests, &passed, candidate.execution);
-        Hit { index, score, matches, spans }
+        Hit { index, score, meaning: candidate.meaning.map(stretched), matches, spans }
     }
+}
+
+/// A cosine of meanings as a share of what cosines of questions and executions span.
+fn stretched(cosine: f32) -> f32 {
+    ((cosine - UNRELATED) / (ALIKE - UNRELATED)).clamp(0.0, 1.0)
 }
 
 impl Part {
@@ -294,6 +317,21 @@ mod tests {
         let all = [with(5, 9), with(2, 1), with(2, 7)];
         let hits = Query::parse("ls").expect("a question").rank(all, &Options::default());
         assert_eq!(hits.iter().map(|hit| hit.index).collect::<Vec<_>>(), [2, 1, 0]);
+    }
+
+    #[test]
+    fn meaning_and_words_count_alike_and_meaning_alone_has_to_be_near() {
+        let execution = of_arguments("ls", ["ls"]);
+        let score = |question: &str, meaning| {
+            let candidate = Candidate { meaning, ..candidate(&execution) };
+            let hits = Query::parse(question).expect("a question").rank([candidate], &Options::default());
+            hits.first().map(|hit| (hit.score, hit.meaning))
+        };
+        assert_eq!(score("ls", None), Some((1.0, None)));
+        assert_eq!(score("ls", Some(0.1)), Some((0.5, Some(0.0))));
+        assert_eq!(score("ls", Some(0.9)), Some((1.0, Some(1.0))));
+        assert_eq!(score("zebra", Some(0.65)), Some((0.5, Some(1.0))));
+        assert_eq!(score("zebra", Some(0.29)), None);
     }
 
     proptest! {

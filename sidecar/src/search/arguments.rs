@@ -5,6 +5,7 @@ use clap::Args;
 
 use crate::baseline::when::When;
 use crate::place::Place;
+use crate::search::meaning::Semantic;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -18,6 +19,8 @@ Examples:
       words that begin with - go into quotes, or behind --
   anomalyctl search persistence --json | jq -r '.[] | select(.relevance > 0.9) | .id'
       the same for another program
+  anomalyctl search --model ~/models/all-MiniLM-L6-v2 --index somebody stole passwords
+      by meaning too, where the program was built with --features semantic
 
 Words are looked for in names, arguments and scripts; words of the trade (persistence, lateral
 movement, crypto mining, ...) stand for what they look like there, and the line below a hit says
@@ -29,7 +32,7 @@ Exit codes: 0 when something was found, 1 when nothing was, 2 when it could not 
 #[derive(Debug, Args)]
 pub(crate) struct Search {
     /// What is looked for, in words or as a command
-    #[arg(value_name = "WORD", required = true)]
+    #[arg(value_name = "WORD", required_unless_present = "index")]
     pub(crate) words: Vec<String>,
 
     #[command(flatten)]
@@ -58,6 +61,9 @@ pub(crate) struct Search {
     /// Print one JSON array
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) semantic: Semantic,
 }
 
 impl Search {

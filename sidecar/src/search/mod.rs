@@ -4,6 +4,7 @@
 
 pub(crate) mod arguments;
 mod marked;
+mod meaning;
 mod output;
 
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use anomaly_search::{Candidate, Options, Query};
 use crate::failure::{Failure, say};
 use crate::words::count;
 use arguments::Search;
+use meaning::Mind;
 use output::Found;
 
 /// The code of a search that found nothing, as grep(1) has it.
@@ -21,7 +23,12 @@ const NOTHING: u8 = 1;
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Search) -> Result<ExitCode, Failure> {
-    let query = Query::parse(&arguments.words.join(" ")).map_err(|error| Failure::new(error.to_string()))?;
+    let asked = |text: &str| Query::parse(text).map_err(|error| Failure::new(error.to_string()));
+    let query = match &*arguments.words {
+        [] => None,
+        words => Some(asked(&words.join(" "))?),
+    };
+    let mut mind = Mind::load(&arguments.semantic, &arguments.place)?;
     let view = arguments.place.open()?;
     let rows = view.engine.rows(&|workload, state, _| {
         arguments.wants(state) && arguments.workload.as_ref().is_none_or(|pattern| pattern.matches(workload))
@@ -32,7 +39,16 @@ pub(crate) fn run(arguments: &Search) -> Result<ExitCode, Failure> {
         until: arguments.until.map(|when| when.0),
         ..Options::default()
     };
-    let hits = query.rank(rows.iter().map(candidate), &options);
+    if let Some(mind) = mind.as_mut().filter(|_| arguments.semantic.index) {
+        mind.index(&rows)?;
+    }
+    let Some(query) = query else { return Ok(ExitCode::SUCCESS) };
+    let near = match &mut mind {
+        Some(mind) => mind.nearness(query.text(), &rows)?,
+        None => vec![None; rows.len()],
+    };
+    let candidates = rows.iter().zip(near).map(|(row, meaning)| candidate(row, meaning));
+    let hits = query.rank(candidates, &options);
     let found: Vec<_> = hits
         .iter()
         .map(|hit| {
@@ -58,13 +74,13 @@ pub(crate) fn run(arguments: &Search) -> Result<ExitCode, Failure> {
 }
 
 /// A row as the search sees it.
-fn candidate(row: &RowView) -> Candidate<'_> {
+fn candidate(row: &RowView, meaning: Option<f32>) -> Candidate<'_> {
     Candidate {
         execution: &row.execution,
         surroundings: &row.surroundings,
         count: row.count,
         first_seen: row.first_seen,
         last_seen: row.last_seen,
-        meaning: None,
+        meaning,
     }
 }

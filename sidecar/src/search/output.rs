@@ -50,14 +50,18 @@ pub(super) fn table(found: &[Found<'_>]) -> Result<(), Failure> {
             thousands(row.count),
             clock.moment(row.last_seen),
         ];
-        let below = vec![
-            marked(&row.execution.command_line(), &hit.spans, MAX_COMMAND),
-            hit.matches.iter().map(told).collect::<Vec<_>>().join("; "),
-        ];
+        let below = vec![marked(&row.execution.command_line(), &hit.spans, MAX_COMMAND), why(hit)];
         table.row(cells, below);
     }
     let text = table.text(terminal::width(&io::stdout()));
     print(&finished(&text, terminal::stdout_has_colours()))
+}
+
+/// Why it is a hit: the parts of the question that it has, and how near in meaning it is.
+fn why(hit: &Hit) -> String {
+    let meaning =
+        hit.meaning.filter(|meaning| *meaning > 0.0).map(|meaning| format!("meaning: {meaning:.2}"));
+    hit.matches.iter().map(told).chain(meaning).collect::<Vec<_>>().join("; ")
 }
 
 /// A part of the question and by what it was found: `reverse shell: flag -e, name nc`.
@@ -75,6 +79,8 @@ struct Line<'a> {
     id: String,
     /// How much of the question it has; `score` is how novel it is, as everywhere.
     relevance: f64,
+    /// How near in meaning; `null` where no sentence model was asked.
+    meaning: Option<f64>,
     score: Option<Score>,
     workload: &'a str,
     state: &'static str,
@@ -116,6 +122,7 @@ impl<'a> Line<'a> {
         Self {
             id: Id::of_row(row).full(),
             relevance: rounded(hit.score),
+            meaning: hit.meaning.map(rounded),
             score: *score,
             workload: &row.workload,
             state: row.state.as_str(),
