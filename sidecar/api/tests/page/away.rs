@@ -24,6 +24,30 @@ fn a_daemon_that_goes_away_and_comes_back_is_noticed() {
 }
 
 #[test]
+fn what_is_busy_is_asked_again_and_what_is_refused_can_be_mended() {
+    let Some(page) = Page::open(100) else { return };
+    page.visit("#/held");
+    let before = page.text("main");
+    page.browser.run(
+        r#"window.really = fetch;
+        window.fetch = async () => new Response('{"error":{"code":"busy","message":"too many <b>questions</b>"}}', { status: 503 });"#,
+    );
+    page.refresh();
+    page.wait("document.getElementById('trouble').innerText.includes('too many <b>questions</b>')");
+    assert_eq!(page.text("main"), before, "what was known stays to be read");
+    page.browser.run("window.fetch = window.really");
+    page.wait("document.getElementById('outcome').innerText.includes('answers again')");
+
+    // The daemon has no model: it says so, and the form stays.
+    page.visit("#/search?q=curl&mode=semantic");
+    assert!(page.text("main [role=alert]").contains("search.model"));
+    page.browser.run("document.querySelector('select[name=mode]').value = 'words'");
+    page.browser.click("main form .primary");
+    page.wait("document.querySelectorAll('main .finding').length > 0");
+    assert_eq!(page.count("main [role=alert]"), 0);
+}
+
+#[test]
 fn it_asks_anew_by_itself_and_can_be_paused() {
     let Some(page) = Page::open(60) else { return };
     page.browser.click("#pause");

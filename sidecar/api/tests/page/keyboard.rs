@@ -69,8 +69,7 @@ fn single_keys_and_how_to_switch_them_off() {
     page.browser.press("curl");
     page.browser.press(&ENTER.to_string());
     page.wait("location.hash === '#/search?q=curl'");
-    page.settled();
-    assert!(page.text(".sum").contains("among"));
+    page.wait("document.querySelector('.sum')?.innerText.includes('among') === true");
     assert!(page.count("main mark") > 0);
     page.browser.press("g");
     page.wait("location.hash === '#/'");

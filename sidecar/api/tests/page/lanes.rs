@@ -53,8 +53,8 @@ fn a_lane_is_drawn_read_out_and_leads_to_findings() {
     assert!(page.text(".readout").contains(&text()));
     page.browser.press(&ENTER.to_string());
     page.wait("location.hash.startsWith('#/findings?workload=')");
-    page.settled();
-    assert!(page.count(".finding") > 0, "a bucket with novel executions leads to findings");
+    // A bucket with novel executions leads to findings.
+    page.wait("document.querySelector('h1')?.innerText === 'Findings' && document.querySelectorAll('.finding').length > 0");
     page.is_clean();
 }
 

@@ -90,8 +90,12 @@ impl Page {
 
     /// Goes to a view by its fragment, and waits until its data is there.
     pub(crate) fn visit(&self, fragment: &str) {
-        self.browser.run(&format!("location.hash = {}", json!(fragment)));
-        sleep(Duration::from_millis(20)); // until the browser has told the page
+        self.browser.run_async(&format!(
+            "const [before, told] = [location.href, new Promise((tell) => addEventListener('hashchange', tell, {{ once: true }}))];
+             location.hash = {};
+             if (location.href !== before) await told;",
+            json!(fragment)
+        ));
         self.settled();
     }
 
@@ -164,6 +168,7 @@ impl Page {
 
 fn serve(service: &Arc<Fake>, address: SocketAddr) -> Server {
     let token = Token::new(TOKEN).expect("it is long enough");
-    let options = Options { tcp: Some(Tcp { address, token }), ..Options::default() };
+    let page = env::var_os("ANOMALY_PAGE").map(PathBuf::from);
+    let options = Options { tcp: Some(Tcp { address, token }), page, ..Options::default() };
     Server::start(options, Arc::clone(service) as _).unwrap_or_else(|error| panic!("{error}"))
 }
