@@ -15,6 +15,8 @@ mod example;
 mod keys;
 mod problem;
 mod reading;
+#[cfg(test)]
+mod schema_tests;
 mod sections;
 #[cfg(test)]
 mod tests;

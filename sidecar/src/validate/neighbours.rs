@@ -105,7 +105,12 @@ fn latency(sample: &Sample) -> Check {
     let mut copies: HashMap<&str, Engine> = HashMap::new();
     let mut taken: Vec<Duration> = Vec::new();
     for row in &sample.rows {
-        let engine = copies.entry(&row.workload).or_insert_with(|| sample.engine.copy_of(&row.workload));
+        let engine = copies.entry(&row.workload).or_insert_with(|| {
+            let copy = sample.engine.copy_of(&row.workload);
+            // While a workload learns it has no scores, and nothing is looked for.
+            copy.finish_learning(row.last_seen);
+            copy
+        });
         for word in WORDS {
             let asked = with(&row.execution, word);
             let sighting = sighting(&row.workload, &asked, row.last_seen, Teach::Nothing);

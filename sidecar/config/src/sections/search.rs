@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -18,8 +18,12 @@ pub struct Search {
     /// The SHA-256 that files of the model must have, by the file's name, in hexadecimal digits. Without it, those of the
     /// published model.
     #[serde(deserialize_with = "digests")]
-    #[schemars(inner(regex(pattern = "^[0-9a-f]{64}$")))]
+    #[schemars(schema_with = "digests_schema")]
     pub digests: BTreeMap<String, String>,
+}
+
+fn digests_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "additionalProperties": { "type": "string", "pattern": "^[0-9a-f]{64}$" } })
 }
 
 fn digests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
