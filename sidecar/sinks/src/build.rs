@@ -54,7 +54,7 @@ pub(crate) fn build(
             let service = HttpService::new(http, credential.as_ref(), host).map_err(client)?;
             parts.join(service, HttpService::plan(http))
         }
-        SinkConfig::File(file) => parts.join(FileService::new(file), FileService::plan()),
+        SinkConfig::File(file) => parts.join(FileService::new(file), FileService::plan(file)),
         SinkConfig::Stdout(_) => {
             let service = StdoutService::new(std::io::stdout()).map_err(SinkError::Thread)?;
             parts.join(service, StdoutService::plan())

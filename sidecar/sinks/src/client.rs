@@ -26,6 +26,8 @@ pub(crate) struct Answer {
     pub(crate) headers: HeaderMap,
     /// The beginning of the body.
     pub(crate) text: String,
+    /// Why the body ended before its end, where it did.
+    pub(crate) cut: Option<String>,
 }
 
 /// A client for one sink.
@@ -68,27 +70,35 @@ pub(crate) fn build(
 
 /// Sends a request and reads the beginning of the answer.
 pub(crate) async fn ask(request: RequestBuilder) -> Result<Answer, Failure> {
-    let mut response = request.send().await.map_err(|error| unanswered(&error))?;
+    let mut response = request.send().await.map_err(|error| Failure::transient(explain(&error)))?;
     let status = response.status();
     let headers = response.headers().clone();
     let mut text = Vec::new();
-    while text.len() < MAX_ANSWER
-        && let Some(chunk) = response.chunk().await.map_err(|error| unanswered(&error))?
-    {
-        let rest = MAX_ANSWER - text.len();
-        text.extend_from_slice(&chunk[..chunk.len().min(rest)]);
+    let mut cut = None;
+    while text.len() < MAX_ANSWER {
+        match response.chunk().await {
+            Ok(Some(chunk)) => {
+                let rest = MAX_ANSWER - text.len();
+                text.extend_from_slice(&chunk[..chunk.len().min(rest)]);
+            }
+            Ok(None) => break,
+            Err(error) => {
+                cut = Some(explain(&error));
+                break;
+            }
+        }
     }
-    Ok(Answer { status, headers, text: String::from_utf8_lossy(&text).into_owned() })
+    Ok(Answer { status, headers, text: String::from_utf8_lossy(&text).into_owned(), cut })
 }
 
-fn unanswered(error: &reqwest::Error) -> Failure {
-    Failure::transient(if error.is_timeout() {
+fn explain(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
         "no answer in time".to_owned()
     } else if error.is_connect() {
         format!("no connection: {}", deepest(error))
     } else {
         format!("no whole answer: {}", deepest(error))
-    })
+    }
 }
 
 /// The innermost cause: the outer ones repeat the address.
@@ -100,9 +110,10 @@ fn deepest(error: &dyn Error) -> String {
     cause.to_string()
 }
 
-/// What an answer means for the batch, by its status: for servers that have no finer way to say it.
+/// What an answer means for the batch, by its status: for servers that have no finer way to say it. A status is an answer
+/// even where the text behind it is cut off: some servers end every connection so.
 pub(crate) fn judge(answer: &Answer) -> Result<(), Failure> {
-    let Answer { status, headers, text } = answer;
+    let Answer { status, headers, text, cut: _ } = answer;
     if status.is_success() {
         return Ok(());
     }

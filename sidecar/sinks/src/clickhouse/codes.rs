@@ -61,12 +61,16 @@ const TOO_MANY_PARTS: u32 = 252;
 
 /// Everything else may pass: too many queries, no memory, no leader, a truncated request.
 pub(super) fn judge(answer: &Answer) -> Result<(), Problem> {
-    let Answer { status, headers, text } = answer;
+    let Answer { status, headers, text, cut } = answer;
     let Some(code) = code(answer) else {
         // Something that stands before the server has answered.
         let said = problem(*status, text);
         return match status.as_u16() {
-            200..=299 => Ok(()),
+            // An error may stand behind the status, where nothing has arrived.
+            200..=299 => match cut {
+                Some(cut) => Err(Problem::Other(Failure::transient(cut.as_str()))),
+                None => Ok(()),
+            },
             413 => Err(Problem::Other(Failure::Rejected(said))),
             401 | 403 | 404 | 407 => Err(Problem::Other(Failure::Refused(said))),
             _ => Err(Problem::Other(Failure::Transient { problem: said, after: retry_after(headers) })),
@@ -108,7 +112,12 @@ mod tests {
         if let Some(code) = code {
             headers.insert("x-clickhouse-exception-code", HeaderValue::from_static(code));
         }
-        Answer { status: StatusCode::from_u16(status).expect("a status"), headers, text: text.to_owned() }
+        Answer {
+            status: StatusCode::from_u16(status).expect("a status"),
+            headers,
+            text: text.to_owned(),
+            cut: None,
+        }
     }
 
     fn kind(answer: &Answer) -> &'static str {
@@ -155,5 +164,7 @@ mod tests {
         ] {
             assert_eq!(kind(&answer(status, code, &text)), expected, "{status} {code:?} {text}");
         }
+        let cut = Some("no whole answer".to_owned());
+        assert_eq!(kind(&Answer { cut, ..answer(200, None, "") }), "again");
     }
 }

@@ -40,9 +40,11 @@ impl FileService {
         }
     }
 
-    /// Written at once, in few calls.
-    pub(crate) const fn plan() -> Plan {
-        Plan { events: 1_000, bytes: 1 << 20, interval: Duration::from_millis(100), retry_max: 3 }
+    /// Written at once, in few calls, none of which is larger than a file may become.
+    pub(crate) fn plan(config: &FileConfig) -> Plan {
+        const BYTES: usize = 1 << 20;
+        let bytes = if config.max_bytes > 0 { BYTES.min(config.max_bytes as usize) } else { BYTES };
+        Plan { events: 1_000, bytes, interval: Duration::from_millis(100), retry_max: 3 }
     }
 
     fn write(&mut self, text: &[u8], now: SystemTime) -> io::Result<()> {

@@ -1,0 +1,446 @@
+//! Batches over HTTP to servers that are there, away, slow, wrong, dishonest and back again.
+
+mod support;
+
+use std::collections::HashMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anomaly_sinks::{HttpConfig, QueueConfig, SinkConfig, SinkError, SinkState, Sinks};
+use support::server::{Reply, Server, free_port};
+use support::{LONG, assert_accounts, assert_all, execution, ids, send, start, status, until, until_status};
+use tempfile::TempDir;
+
+/// Quick batches of ten, quickly given up.
+fn config(url: &str) -> HttpConfig {
+    HttpConfig {
+        batch_interval_ms: 30,
+        max_batch_size: 10,
+        retry_max: 1,
+        timeout_ms: 1_000,
+        ..HttpConfig::to(url)
+    }
+}
+
+fn one(config: HttpConfig) -> [SinkConfig; 1] {
+    [SinkConfig::Http(config)]
+}
+
+#[test]
+fn batches_arrive_compressed_with_credential_and_key() {
+    let folder = TempDir::new().expect("a folder");
+    let server = Server::friendly(0);
+    let key = folder.path().join("key");
+    fs::write(&key, "hunter2\n").expect("written");
+    let with_key =
+        HttpConfig { auth_header: Some("X-API-Key".into()), auth_file: Some(key), ..config(&server.url()) };
+    let sinks = start(&one(with_key), &folder);
+    send(&sinks, 0..25);
+    let after = until_status(&sinks, "25 sent", |status| status.sent == 25);
+    assert_eq!((after.state, after.queued, after.spooled), (SinkState::Healthy, 0, 0));
+    assert!(after.last_success.is_some_and(|time| time > 1.7e9) && after.last_error.is_none());
+    assert_eq!(server.ids(), ids(0..25), "in order, once each");
+    for request in server.requests() {
+        assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/v1/events"));
+        assert_eq!(request.header("x-api-key"), Some("hunter2"));
+        assert_eq!(request.header("content-encoding"), Some("gzip"));
+        assert_eq!(request.header("content-type"), Some("application/json"));
+        assert_eq!(request.header("idempotency-key").map(str::len), Some(32));
+        assert_eq!(request.json()["host"], "web-1");
+        assert_eq!(request.json()["events"][0]["score"], 0.9312);
+    }
+    assert!(!format!("{sinks:?} {:?} {:?}", sinks.status(), sinks.notices()).contains("hunter2"));
+}
+
+#[test]
+fn a_batch_waits_for_its_time_or_its_number() {
+    let folder = TempDir::new().expect("a folder");
+    let server = Server::friendly(0);
+    let slow = HttpConfig { batch_interval_ms: 3_600_000, max_batch_size: 5, ..config(&server.url()) };
+    let sinks = start(&one(slow), &folder);
+    send(&sinks, 0..12);
+    until_status(&sinks, "two batches", |status| status.sent == 10);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(status(&sinks).queued, 2);
+    sinks.close(LONG);
+    assert_eq!(server.ids(), ids(0..12), "what is left goes when the daemon ends");
+    assert_accounts(&status(&sinks));
+}
+
+#[test]
+fn a_sink_that_is_away_gets_everything_once_it_is_back() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let sinks = start(&one(config(&format!("http://127.0.0.1:{port}/v1/events"))), &folder);
+    send(&sinks, 0..3_000);
+    let away = until_status(&sinks, "all on the disk", |status| status.spooled == 3_000);
+    assert_eq!((away.queued, away.sent), (0, 0));
+    assert!(
+        away.spooled_bytes > 1_000_000
+            && away.last_error.is_some_and(|error| error.contains("no connection"))
+    );
+    until_status(&sinks, "given up for now", |status| {
+        status.state == SinkState::Failed && status.retries > 0
+    });
+    let spool = folder.path().join("spool/http");
+    assert_eq!(fs::metadata(&spool).expect("a folder").permissions().mode() & 0o777, 0o700);
+
+    let server = Server::friendly(port);
+    let back = until_status(&sinks, "all sent", |status| status.sent == 3_000);
+    assert_eq!((back.spooled, back.spooled_bytes, back.dropped.total()), (0, 0, 0));
+    assert_eq!(server.ids(), ids(0..3_000), "in order, once each");
+    assert_accounts(&back);
+    let notices = sinks.notices();
+    assert_eq!(notices.len(), 2, "failing and being back are said once each: {notices:?}");
+    assert!(
+        notices[0].starts_with("sink http fails: no connection") && notices[1].contains("takes events again")
+    );
+    let segments = fs::read_dir(&spool).expect("a folder").flatten();
+    assert_eq!(segments.filter(|entry| entry.path().extension().is_some()).count(), 0, "no segment is left");
+}
+
+#[test]
+fn a_lost_answer_is_repeated_with_the_same_key() {
+    let folder = TempDir::new().expect("a folder");
+    let asked = AtomicU32::new(0);
+    let server = Server::start(0, move |_| match asked.fetch_add(1, Ordering::SeqCst) {
+        0 | 1 => Reply::Silence(Duration::ZERO),
+        // A status counts, whatever becomes of the text behind it.
+        2 => Reply::Cut(200),
+        _ => Reply::Status(200),
+    });
+    let sinks = start(&one(config(&server.url())), &folder);
+    send(&sinks, 0..20);
+    until_status(&sinks, "all sent", |status| status.sent == 20);
+    let requests = server.requests();
+    let mut keys: HashMap<_, Vec<_>> = HashMap::new();
+    for request in &requests {
+        keys.entry(request.header("idempotency-key").expect("a key").to_owned())
+            .or_default()
+            .push(request.ids());
+    }
+    assert_eq!((requests.len(), keys.len()), (4, 2), "the first batch came three times");
+    assert!(keys.values().all(|batches| batches.iter().all(|batch| *batch == batches[0])), "{keys:?}");
+    assert_all(&server.ids(), &ids(0..20));
+}
+
+#[test]
+fn one_bad_event_costs_no_other() {
+    let folder = TempDir::new().expect("a folder");
+    let bad = ids(7..8).remove(0);
+    let poisoned = bad.clone();
+    let server = Server::start(0, move |request| {
+        Reply::Status(if request.ids().contains(&poisoned) { 400 } else { 200 })
+    });
+    let sinks = start(&one(config(&server.url())), &folder);
+    send(&sinks, 0..20);
+    let after = until_status(&sinks, "all judged", |status| status.sent == 19);
+    assert_eq!((after.dropped.rejected, after.dropped.total(), after.retries), (1, 1, 0));
+    assert_eq!(after.state, SinkState::Healthy, "a server that says no is there");
+    let taken: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.ids())
+        .filter(|ids| !ids.contains(&bad))
+        .flatten()
+        .collect();
+    let wanted: Vec<_> = ids(0..20).into_iter().filter(|id| *id != bad).collect();
+    assert_eq!(taken, wanted, "in order, once each");
+    assert!(sinks.notices()[0].contains("refuses events"));
+    assert_accounts(&status(&sinks));
+}
+
+#[test]
+fn a_server_that_refuses_everything_is_not_asked_for_ever() {
+    let folder = TempDir::new().expect("a folder");
+    let server = Server::start(0, |_| Reply::Status(422));
+    let sinks = start(&one(HttpConfig { max_batch_size: 500, ..config(&server.url()) }), &folder);
+    send(&sinks, 0..500);
+    until_status(&sinks, "all judged", |status| status.dropped.rejected == 500);
+    assert!(server.requests().len() <= 70, "{} requests", server.requests().len());
+    assert_accounts(&status(&sinks));
+}
+
+#[test]
+fn errors_that_pass_are_waited_for() {
+    let folder = TempDir::new().expect("a folder");
+    let asked = AtomicU32::new(0);
+    let replies =
+        [Reply::Status(500), Reply::Status(429), Reply::Endless(503), Reply::Silence(Duration::from_secs(3))];
+    let server = Server::start(0, move |_| {
+        replies.get(asked.fetch_add(1, Ordering::SeqCst) as usize).cloned().unwrap_or(Reply::Status(200))
+    });
+    let sinks = start(&one(HttpConfig { retry_max: 9, ..config(&server.url()) }), &folder);
+    send(&sinks, 0..10);
+    let retrying = until_status(&sinks, "repeated", |status| status.state == SinkState::Retrying);
+    assert!(retrying.last_error.is_some());
+    let after = until_status(&sinks, "sent", |status| status.sent == 10);
+    assert_eq!((after.retries, after.state), (4, SinkState::Healthy));
+    assert_eq!(sinks.notices(), Vec::<String>::new(), "what passes by itself is not spoken of");
+    assert_accounts(&after);
+}
+
+#[test]
+fn what_somebody_has_to_repair_is_kept_until_it_is() {
+    for status_code in [401, 404] {
+        let folder = TempDir::new().expect("a folder");
+        let server = Server::start(0, move |_| Reply::Status(status_code));
+        let port = server.port();
+        let sinks = start(&one(config(&server.url())), &folder);
+        send(&sinks, 0..30);
+        let failed = until_status(&sinks, "failed", |status| {
+            status.state == SinkState::Failed && status.spooled == 30
+        });
+        assert!(failed.last_error.is_some_and(|error| error.contains(&status_code.to_string())));
+        server.kill();
+        let server = Server::friendly(port);
+        until_status(&sinks, "all sent", |status| status.sent == 30);
+        assert_all(&server.ids(), &ids(0..30));
+    }
+}
+
+#[test]
+fn a_redirect_is_not_followed() {
+    let folder = TempDir::new().expect("a folder");
+    let elsewhere = Server::friendly(0);
+    let to = elsewhere.url();
+    let server = Server::start(0, move |_| Reply::Redirect(to.clone()));
+    let sinks = start(&one(config(&server.url())), &folder);
+    send(&sinks, 0..10);
+    let failed = until_status(&sinks, "failed", |status| status.state == SinkState::Failed);
+    assert!(failed.last_error.is_some_and(|error| error.contains("307")));
+    assert_eq!(elsewhere.requests().len(), 0, "the credential would go there too");
+}
+
+#[test]
+fn a_slow_sink_never_holds_up_who_scores() {
+    let folder = TempDir::new().expect("a folder");
+    let server = Server::start(0, |_| Reply::Silence(Duration::from_secs(2)));
+    let sinks = start(&one(HttpConfig { timeout_ms: 30_000, ..config(&server.url()) }), &folder);
+    let events: Vec<_> = (0..100).map(execution).collect();
+    let mut longest = Duration::ZERO;
+    for _ in 0..200 {
+        for event in &events {
+            let begun = Instant::now();
+            sinks.send(event);
+            longest = longest.max(begun.elapsed());
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(longest < Duration::from_millis(500), "{longest:?}");
+    let after = until_status(&sinks, "brought to the disk", |status| status.spooled >= 15_000);
+    assert_eq!(
+        after.dropped.total(),
+        0,
+        "while the batch is still under way, the rest goes to the disk: {after:?}"
+    );
+}
+
+#[test]
+fn the_bounds_hold_and_the_oldest_go() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let queue = QueueConfig { spool_bytes: 1 << 20, ..QueueConfig::default() };
+    let sinks =
+        start(&one(HttpConfig { queue, ..config(&format!("http://127.0.0.1:{port}/v1/events")) }), &folder);
+    for batch in 0..10 {
+        send(&sinks, batch * 500..(batch + 1) * 500);
+        until("brought to the disk", || {
+            let now = status(&sinks);
+            assert!(now.spooled_bytes <= 1 << 20, "{now:?}");
+            now.queued == 0
+        });
+    }
+    let full = status(&sinks);
+    assert!(full.dropped.spool > 1_000 && full.dropped.total() == full.dropped.spool, "{full:?}");
+    let server = Server::friendly(port);
+    let after = until_status(&sinks, "delivered", |status| status.spooled == 0 && status.queued == 0);
+    assert_accounts(&after);
+    // The batch that was under way when its place went is delivered too.
+    let received = server.ids();
+    let first = ids(0..20).into_iter().take_while(|id| received.contains(id)).count() as u32;
+    let dropped = u32::try_from(after.dropped.spool).expect("a number");
+    assert_all(&received, &[ids(0..first), ids(first + dropped..5_000)].concat());
+    let told = sinks.notices().iter().filter(|notice| notice.contains("no room for more events")).count();
+    assert_eq!(told, 1);
+}
+
+#[test]
+fn without_a_spool_the_queue_is_the_bound() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let queue = QueueConfig { events: 100, spool_bytes: 0, ..QueueConfig::default() };
+    let sinks =
+        start(&one(HttpConfig { queue, ..config(&format!("http://127.0.0.1:{port}/v1/events")) }), &folder);
+    send(&sinks, 0..10);
+    until_status(&sinks, "away", |status| status.state != SinkState::Healthy);
+    send(&sinks, 10..500);
+    let full = status(&sinks);
+    assert!(full.dropped.queue >= 390 && full.queued <= 110, "{full:?}");
+    let server = Server::friendly(port);
+    let after = until_status(&sinks, "delivered", |status| status.queued == 0);
+    assert_accounts(&after);
+    assert!(server.ids().ends_with(&ids(400..500)), "the newest stay");
+    assert!(!folder.path().join("spool/http").exists());
+}
+
+#[test]
+fn a_spool_that_cannot_be_written_is_said_once_and_memory_goes_on() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let sinks = start(&one(config(&format!("http://127.0.0.1:{port}/v1/events"))), &folder);
+    fs::remove_dir_all(folder.path().join("spool")).expect("removed under it");
+    send(&sinks, 0..100);
+    let failed = until_status(&sinks, "failed", |status| status.state == SinkState::Failed);
+    assert_eq!((failed.spooled, failed.queued), (0, 100));
+    let told = sinks.notices().iter().filter(|notice| notice.contains("its spool cannot be written")).count();
+    assert_eq!(told, 1);
+    let server = Server::friendly(port);
+    assert_accounts(&until_status(&sinks, "all sent", |status| status.sent == 100));
+    assert_all(&server.ids(), &ids(0..100));
+}
+
+#[test]
+fn the_next_daemon_delivers_what_this_one_could_not() {
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let url = format!("http://127.0.0.1:{port}/v1/events");
+    let sinks = start(&one(config(&url)), &folder);
+    send(&sinks, 0..500);
+    let begun = Instant::now();
+    sinks.close(Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    let closed = status(&sinks);
+    assert_eq!((closed.spooled, closed.dropped.total()), (500, 0), "{closed:?}");
+    sinks.send(&execution(500));
+    assert_eq!(status(&sinks).dropped.closed, 1);
+    drop(sinks);
+
+    let server = Server::friendly(port);
+    let sinks = start(&one(config(&url)), &folder);
+    assert_eq!(status(&sinks).recovered, 500);
+    send(&sinks, 501..510);
+    let after = until_status(&sinks, "all sent", |status| status.sent == 509);
+    assert_accounts(&after);
+    assert_eq!(server.ids(), [ids(0..500), ids(501..510)].concat());
+}
+
+#[test]
+fn the_daemon_ends_in_time_whatever_the_sink_does() {
+    let folder = TempDir::new().expect("a folder");
+    let server = Server::start(0, |_| Reply::Silence(Duration::from_secs(30)));
+    let sinks = start(&one(HttpConfig { timeout_ms: 60_000, ..config(&server.url()) }), &folder);
+    send(&sinks, 0..100);
+    until("asked", || !server.requests().is_empty());
+    let begun = Instant::now();
+    sinks.close(Duration::from_secs(2));
+    assert!(begun.elapsed() < Duration::from_millis(2_100), "{:?}", begun.elapsed());
+    let closed = status(&sinks);
+    assert_eq!((closed.spooled, closed.dropped.total()), (100, 0), "{closed:?}");
+}
+
+/// The child of the next test.
+#[test]
+fn a_daemon_that_is_killed() {
+    let Ok(place) = std::env::var("ANOMALY_TEST_KILLED") else { return };
+    let (port, spool) = place.split_once(' ').expect("a port and a folder");
+    let config = one(config(&format!("http://127.0.0.1:{port}/v1/events")));
+    let sinks = Sinks::start(&config, spool.as_ref(), "web-1").expect("the sinks start");
+    send(&sinks, 0..2_000);
+    until_status(&sinks, "all on the disk", |status| status.spooled == 2_000);
+    println!("ready");
+    std::thread::sleep(LONG);
+}
+
+#[test]
+fn a_killed_daemon_loses_nothing_that_was_on_the_disk() {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let folder = TempDir::new().expect("a folder");
+    let port = free_port();
+    let spool = folder.path().join("spool");
+    let mut child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "a_daemon_that_is_killed", "--nocapture"])
+        .env("ANOMALY_TEST_KILLED", format!("{port} {}", spool.display()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child");
+    let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    assert!(lines.any(|line| line.is_ok_and(|line| line.contains("ready"))), "the child is ready");
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let server = Server::friendly(port);
+    let sinks = start(&one(config(&format!("http://127.0.0.1:{port}/v1/events"))), &folder);
+    assert_accounts(&until_status(&sinks, "all sent", |status| status.sent == 2_000));
+    assert_all(&server.ids(), &ids(0..2_000));
+}
+
+#[test]
+fn killed_and_restarted_again_and_again_it_gets_everything() {
+    let folder = TempDir::new().expect("a folder");
+    let mut server = Server::friendly(0);
+    let port = server.port();
+    let sinks = start(&one(config(&server.url())), &folder);
+    let mut received = Vec::new();
+    for round in 0..4 {
+        send(&sinks, round * 700..round * 700 + 400);
+        received.extend(server.kill());
+        send(&sinks, round * 700 + 400..(round + 1) * 700);
+        std::thread::sleep(Duration::from_millis(200));
+        server = Server::friendly(port);
+    }
+    assert_accounts(&until_status(&sinks, "all sent", |status| status.sent == 2_800));
+    received.extend(server.kill());
+    let mut seen = HashMap::new();
+    for request in &received {
+        let body = request.json();
+        for event in body["events"].as_array().expect("events") {
+            let before = seen.insert(event["id"].as_str().expect("an id").to_owned(), event.clone());
+            assert!(before.is_none_or(|before| before == *event), "a repeat is the same event");
+        }
+    }
+    assert_all(&seen.into_keys().collect::<Vec<_>>(), &ids(0..2_800));
+}
+
+#[test]
+fn what_cannot_start_says_why() {
+    let folder = TempDir::new().expect("a folder");
+    let try_start = |configs: &[SinkConfig]| {
+        let error = Sinks::start(configs, &folder.path().join("spool"), "web-1").expect_err("refused");
+        (error.to_string(), error)
+    };
+    let plain = config("http://127.0.0.1:9/");
+    let (text, error) = try_start(&[SinkConfig::Http(plain.clone()), SinkConfig::Http(plain.clone())]);
+    assert!(matches!(error, SinkError::SameName(_)) && text.contains("two sinks are called http"), "{text}");
+    let keyed = HttpConfig {
+        auth_header: Some("X-API-Key".into()),
+        auth_env: Some("ANOMALY_TEST_UNSET".into()),
+        ..plain.clone()
+    };
+    let (text, _) = try_start(&one(keyed));
+    assert!(text.contains("sink http: the environment variable ANOMALY_TEST_UNSET is not set"), "{text}");
+    let (text, _) = try_start(&one(HttpConfig { max_batch_size: 0, ..plain.clone() }));
+    assert!(text.contains("sink http: max_batch_size: 0 is not between"), "{text}");
+    let (text, _) = try_start(&one(HttpConfig { ca_file: Some("/dev/null".into()), ..plain.clone() }));
+    assert!(text.contains("ca_file"), "{text}");
+    let _running = start(&one(plain.clone()), &folder);
+    let (text, error) = try_start(&one(plain));
+    assert!(matches!(error, SinkError::SpoolLocked { .. }), "{text}");
+}
+
+#[test]
+fn a_folder_without_a_sink_is_named() {
+    let folder = TempDir::new().expect("a folder");
+    let renamed = HttpConfig { name: Some("old".into()), ..config("http://127.0.0.1:9/") };
+    let sinks = start(&one(renamed), &folder);
+    send(&sinks, 0..5);
+    sinks.close(Duration::from_secs(5));
+    drop(sinks);
+    let sinks = start(&[], &folder);
+    let notices = sinks.notices();
+    assert!(notices.len() == 1 && notices[0].contains("spool/old holds events"), "{notices:?}");
+    sinks.send(&execution(1));
+    sinks.close(LONG);
+}
