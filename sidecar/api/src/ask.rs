@@ -25,10 +25,7 @@ pub(crate) struct Lane {
 
 impl Lane {
     pub(crate) fn new(at_once: usize, waiting: usize) -> Self {
-        Self {
-            turns: Arc::new(Semaphore::new(at_once)),
-            places: Arc::new(Semaphore::new(at_once.saturating_add(waiting).min(Semaphore::MAX_PERMITS))),
-        }
+        Self { turns: Arc::new(Semaphore::new(at_once)), places: Arc::new(Semaphore::new(at_once + waiting)) }
     }
 }
 

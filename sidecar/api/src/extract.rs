@@ -1,17 +1,23 @@
 //! Queries and bodies: read within limits, checked against what the OpenAPI document says, and refused in its one shape.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::HttpBody;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
-
-use std::sync::Arc;
 
 use crate::check::Checked;
 use crate::refusal::{ErrorCode, Refusal};
 use crate::shared::Shared;
+
+/// How much of a body that is too large is read away, and for how long.
+const MOST_DRAINED: usize = 1 << 20;
+const DRAINED_WITHIN: Duration = Duration::from_millis(500);
 
 /// A query string.
 pub(crate) struct Query<T>(pub(crate) T);
@@ -38,26 +44,22 @@ impl<T: DeserializeOwned + Checked> FromRequest<Arc<Shared>> for Body<T> {
 
     async fn from_request(request: Request, shared: &Arc<Shared>) -> Result<Self, Refusal> {
         let limit = shared.limits.body;
-        let too_large = || {
-            Refusal::new(
-                ErrorCode::TooLarge,
-                &format!("the body has more than {limit} bytes: ask for less at once"),
-            )
-        };
         if !is_json(request.headers()) {
             return Err(Refusal::new(
                 ErrorCode::UnsupportedMediaType,
                 "the body has to be JSON: send it with 'Content-Type: application/json'",
             ));
         }
-        let body = request.into_body();
-        if body.size_hint().lower() > limit as u64 {
-            return Err(too_large());
-        }
-        let bytes = match timeout(shared.limits.body_within, axum::body::to_bytes(body, limit)).await {
+        let mut body = request.into_body();
+        let bytes = match timeout(shared.limits.body_within, read(&mut body, limit)).await {
             Ok(Ok(bytes)) => bytes,
-            Ok(Err(error)) if is_limit(&error) => return Err(too_large()),
-            Ok(Err(_)) => {
+            Ok(Err(Unread::TooLarge)) => {
+                // Closing over what is still on its way would take the answer away from a caller who sends all first.
+                let _ = timeout(DRAINED_WITHIN, drain(&mut body)).await;
+                let reason = format!("the body has more than {limit} bytes: ask for less at once");
+                return Err(Refusal::new(ErrorCode::TooLarge, &reason));
+            }
+            Ok(Err(Unread::CutOff)) => {
                 return Err(Refusal::bad_request("the body ended before its length: send it again"));
             }
             Err(_) => {
@@ -85,13 +87,35 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-fn is_limit(error: &axum::Error) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<http_body_util::LengthLimitError>() {
-            return true;
-        }
-        cause = error.source();
+enum Unread {
+    TooLarge,
+    CutOff,
+}
+
+/// The whole body, of at most `limit` bytes.
+async fn read(body: &mut axum::body::Body, limit: usize) -> Result<Vec<u8>, Unread> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Unread::TooLarge);
     }
-    false
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(|_| Unread::CutOff)?.into_data() else { continue };
+        if bytes.len() + data.len() > limit {
+            return Err(Unread::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// Reads what is left of a body, up to a bound.
+async fn drain(body: &mut axum::body::Body) {
+    let mut left = MOST_DRAINED;
+    while let Some(Ok(frame)) = body.frame().await {
+        let length = frame.data_ref().map_or(0, |data| data.len());
+        match left.checked_sub(length) {
+            Some(less) => left = less,
+            None => return,
+        }
+    }
 }

@@ -56,6 +56,38 @@ pub struct Limits {
     pub waiting: usize,
 }
 
+impl Limits {
+    /// The same within what timers and counters bear: a configuration may name any number.
+    pub(crate) fn bearable(self) -> Self {
+        const LONGEST: Duration = Duration::from_secs(86_400);
+        const MOST: usize = 10_000;
+        let Self {
+            body,
+            head,
+            headers,
+            head_within,
+            body_within,
+            answer_within,
+            taken_within,
+            connections,
+            at_once,
+            waiting,
+        } = self;
+        Self {
+            body,
+            head: head.max(8 << 10),
+            headers,
+            head_within: head_within.min(LONGEST),
+            body_within: body_within.min(LONGEST),
+            answer_within: answer_within.min(LONGEST),
+            taken_within: taken_within.min(LONGEST),
+            connections: connections.clamp(1, MOST),
+            at_once: at_once.clamp(1, MOST),
+            waiting: waiting.min(MOST),
+        }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -70,5 +102,34 @@ impl Default for Limits {
             at_once: 4,
             waiting: 60,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Limits;
+
+    #[test]
+    fn any_number_can_be_borne() {
+        let endless = Limits {
+            body: usize::MAX,
+            head: 0,
+            headers: usize::MAX,
+            head_within: Duration::MAX,
+            body_within: Duration::MAX,
+            answer_within: Duration::MAX,
+            taken_within: Duration::MAX,
+            connections: 0,
+            at_once: usize::MAX,
+            waiting: usize::MAX,
+        };
+        let limits = endless.bearable();
+        assert!(Instant::now().checked_add(limits.answer_within).is_some());
+        assert!(limits.head >= 8_192 && limits.connections == 1);
+        assert!(limits.at_once + limits.waiting < tokio::sync::Semaphore::MAX_PERMITS);
+        let usual = Limits::default();
+        assert_eq!(format!("{:?}", usual.clone().bearable()), format!("{usual:?}"));
     }
 }

@@ -54,6 +54,7 @@ impl Server {
     /// Where there is nothing to listen on, or it cannot be listened on.
     pub fn start(options: Options, service: Arc<dyn Service>) -> Result<Self, ApiError> {
         let Options { socket, tcp, page, limits } = options;
+        let limits = limits.bearable();
         if socket.is_none() && tcp.is_none() {
             return Err(ApiError::NothingToListenOn);
         }

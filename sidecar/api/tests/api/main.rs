@@ -1,6 +1,7 @@
 //! The server from outside: both listeners, over generated data, and over services that misbehave.
 
 mod client;
+mod docs;
 mod doors;
 mod errors;
 #[path = "../../examples/fixture/fake/mod.rs"]

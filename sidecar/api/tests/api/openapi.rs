@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -36,7 +35,6 @@ fn the_document_is_true() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("openapi.json"), document.to_string()).expect("written");
     fs::write(folder.path().join("schemathesis.toml"), SETTINGS).expect("written");
-    let begun = Instant::now();
     let output = Command::new(schemathesis)
         .current_dir(folder.path())
         .args(["run", "openapi.json", "--checks", "all", "--no-color", "--seed", "6", "--max-examples", "60"])
@@ -51,7 +49,6 @@ fn the_document_is_true() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("Tested: 13"), "every operation: {said}");
-    assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
     let counters = rig.server.counters();
     assert!(
         counters.requests(200) > 200 && counters.requests(401) > 5 && counters.requests(405) > 5,
