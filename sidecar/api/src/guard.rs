@@ -131,6 +131,8 @@ pub(crate) async fn no_such_method() -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::is_loopback;
 
     #[test]
@@ -166,6 +168,18 @@ mod tests {
             "localhost:80x",
         ] {
             assert!(!is_loopback(bad), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_of_somebody_else_is_loopback(name in "[a-z0-9.-]{1,30}", end in "(:[0-9]{0,5})?") {
+            let host = format!("{name}{end}");
+            let own = name == "localhost"
+                || name.parse::<std::net::Ipv4Addr>().is_ok_and(|address| address.octets()[0] == 127);
+            prop_assert_eq!(is_loopback(&host), own);
+            let evil = format!("localhost.{}", name);
+            prop_assert!(!is_loopback(&evil));
         }
     }
 }

@@ -45,8 +45,8 @@ fn sound(metrics: Vec<Metric>) -> (Vec<Metric>, u64) {
         if metric.kind == MetricKind::Counter {
             metric.name = metric.name.strip_suffix("_total").unwrap_or(metric.name);
         }
-        // What the samples of some family may be called is no family's name.
-        let reserved = ["_total", "_created", "_bucket", "_count", "_sum", "_info"];
+        // What the samples of a counter may be called is no family's name.
+        let reserved = ["_total", "_created"];
         if !is_name(metric.name, true)
             || reserved.iter().any(|end| metric.name.ends_with(end))
             || !names.insert(metric.name)
@@ -121,6 +121,8 @@ fn is_whole(value: f64) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Metric, MetricKind, Sample, encode};
 
     fn family(name: &'static str, kind: MetricKind, samples: Vec<Sample>) -> Metric {
@@ -136,6 +138,7 @@ mod tests {
         let (text, left_out) = encode(vec![
             family("anomaly_executions", MetricKind::Counter, vec![sample(&[("feed", "ebpf")], 7.0)]),
             family("anomaly_bytes", MetricKind::Gauge, vec![sample(&[], 1.5)]),
+            family("anomaly_build_info", MetricKind::Gauge, vec![sample(&[("version", "1")], 1.0)]),
         ])
         .expect("a string takes it");
         assert_eq!(
@@ -143,7 +146,9 @@ mod tests {
             "# HELP anomaly_executions A \\\"test\\\" with a \\\\ and\\\\na line\n# TYPE anomaly_executions counter\n\
              anomaly_executions_total{feed=\"ebpf\"} 7\n\
              # HELP anomaly_bytes A \\\"test\\\" with a \\\\ and\\\\na line\n# TYPE anomaly_bytes gauge\n\
-             anomaly_bytes 1.5\n# EOF\n"
+             anomaly_bytes 1.5\n\
+             # HELP anomaly_build_info A \\\"test\\\" with a \\\\ and\\\\na line\n# TYPE anomaly_build_info gauge\n\
+             anomaly_build_info{version=\"1\"} 1.0\n# EOF\n"
         );
         assert_eq!(left_out, 0);
     }
@@ -184,5 +189,33 @@ mod tests {
         assert_eq!(text.lines().count(), 4, "{text}");
         assert!(text.contains(r#"{workload="a\"} 1\\nevil 2\\\\u{202e}\\x1b[0m"}"#), "{text}");
         assert_eq!(left_out, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn every_sample_is_one_line_or_counted(
+            values in proptest::collection::hash_map(".{0,40}", any::<u32>(), 0..8),
+            labelled in any::<bool>(),
+        ) {
+            let label = |value: String| if labelled { vec![("workload", value.into())] } else { vec![] };
+            let samples: Vec<Sample> = values
+                .into_iter()
+                .map(|(value, number)| Sample { labels: label(value), value: f64::from(number) })
+                .collect();
+            let given = samples.len() as u64;
+            let (text, left_out) =
+                encode(vec![family("anomaly_d", MetricKind::Counter, samples)]).expect("a string takes it");
+            let body = text.strip_suffix("# EOF\n").expect("it ends as it has to");
+            let mut series = std::collections::HashSet::new();
+            for line in body.lines().filter(|line| !line.starts_with('#')) {
+                prop_assert!(!line.chars().any(anomaly_baseline::text::needs_escape), "{line:?}");
+                let (name, value) = line.rsplit_once(' ').expect("name and value");
+                prop_assert!(name.starts_with("anomaly_d_total") && series.insert(name), "{line}");
+                prop_assert!(value.parse::<u32>().is_ok(), "{line}");
+            }
+            prop_assert_eq!(series.len() as u64 + left_out, given);
+            // Two texts that look the same once they are printable are one series.
+            prop_assert!(labelled || series.len() as u64 <= 1);
+        }
     }
 }

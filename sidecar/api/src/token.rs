@@ -41,6 +41,8 @@ impl fmt::Debug for Token {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::Token;
 
     #[test]
@@ -75,5 +77,16 @@ mod tests {
     #[test]
     fn a_token_is_never_printed() {
         assert!(!format!("{:?}", Token::new("correct-horse-battery")).contains("horse"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_else_opens(token in "[!-~]{16,40}", other in "[!-~]{0,40}", rest in any::<Vec<u8>>()) {
+            let known = Token::new(&token).expect("long enough");
+            let mine = format!("Bearer {token}");
+            prop_assert!(known.is_in(mine.as_bytes()));
+            prop_assert_eq!(known.is_in(format!("Bearer {other}").as_bytes()), other == token);
+            prop_assert!(!known.is_in(&rest));
+        }
     }
 }
