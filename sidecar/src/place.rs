@@ -47,8 +47,8 @@ impl Place {
         let mut store = LanceStore::open(self.options()?)?;
         if store.access() == Access::Reader {
             return Err(Failure::new(format!(
-                "{} is written by another process or may not be written; end `anomalyctl watch` and Falco first, or run \
-                 as the user who owns it",
+                "{} is written by another process or may not be written; end the daemon, `anomalyctl watch` and Falco \
+                 first, or run as the user who owns it",
                 store.path().display()
             )));
         }

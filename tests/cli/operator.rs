@@ -109,7 +109,8 @@ fn the_dashboard_and_the_alerts_ask_for_what_the_daemon_serves() {
     );
     let mut command = Command::new(PROGRAM);
     settle(&mut command);
-    let running = start(command.arg("run").arg("--config").arg(config), b"");
+    // Should this test fail, the daemon goes by itself.
+    let running = start(command.args(["run", "--for", "120s", "--config"]).arg(config), b"");
     let mut metrics = String::new();
     eventually("metrics with a workload", || {
         metrics = get(&socket, "/metrics").unwrap_or_default();
