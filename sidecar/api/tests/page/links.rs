@@ -58,5 +58,6 @@ fn links_to_what_is_gone_say_so() {
     for address in ["#/nowhere", "#/constructor", "#%", "#/__proto__/x"] {
         page.visit(address);
         page.wait("document.querySelector('h1')?.innerText === 'Overview'");
+        assert_eq!(page.value("window.wrong"), serde_json::json!([]), "{address}");
     }
 }
