@@ -85,11 +85,19 @@ impl Ran {
     }
 }
 
-/// A program that runs, with its output being read.
+/// A program that runs, with its output being read. A test that fails does not leave it behind.
 pub(crate) struct Running {
-    child: Child,
-    out: Gathered,
-    err: Gathered,
+    child: Option<Child>,
+    out: Option<Gathered>,
+    err: Option<Gathered>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill().and_then(|()| child.wait());
+        }
+    }
 }
 
 /// What is read from a pipe until its end, and may be looked at before.
@@ -123,7 +131,7 @@ pub(crate) fn start_open(command: &mut Command, input: &[u8]) -> (Running, OpenI
     });
     let out = gather(child.stdout.take().expect("it is piped"));
     let err = gather(child.stderr.take().expect("it is piped"));
-    (Running { child, out, err }, OpenInput(open))
+    (Running { child: Some(child), out: Some(out), err: Some(err) }, OpenInput(open))
 }
 
 /// Keeps a standard input open.
@@ -163,7 +171,7 @@ impl Gathered {
 impl Running {
     /// The process.
     pub(crate) fn pid(&self) -> rustix::process::Pid {
-        rustix::process::Pid::from_child(&self.child)
+        rustix::process::Pid::from_child(self.child.as_ref().expect("it is waited for once"))
     }
 
     /// Sends it a signal.
@@ -174,7 +182,7 @@ impl Running {
     /// Waits until this is on standard error.
     #[track_caller]
     pub(crate) fn says(&self, text: &str) {
-        eventually(text, || self.err.so_far().contains(text));
+        eventually(text, || self.err.as_ref().is_some_and(|err| err.so_far().contains(text)));
     }
 
     /// Waits for the first line of standard output with this in it, and reads it as JSON.
@@ -182,7 +190,7 @@ impl Running {
     pub(crate) fn line(&self, text: &str) -> Value {
         let mut found = None;
         eventually(text, || {
-            let out = self.out.so_far();
+            let out = self.out.as_ref().map(Gathered::so_far).unwrap_or_default();
             found = out
                 .split_inclusive('\n')
                 .find(|line| line.ends_with('\n') && line.contains(text))
@@ -195,23 +203,23 @@ impl Running {
     /// Waits until this is on standard output.
     #[track_caller]
     pub(crate) fn writes(&self, text: &str) {
-        eventually(text, || self.out.so_far().contains(text));
+        eventually(text, || self.out.as_ref().is_some_and(|out| out.so_far().contains(text)));
     }
 
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Ran {
         let deadline = Instant::now() + LIMIT;
+        let child = self.child.as_mut().expect("it is waited for once");
         let status = loop {
-            match self.child.try_wait().expect("it is ours") {
+            match child.try_wait().expect("it is ours") {
                 Some(status) => break status,
-                None if Instant::now() > deadline => {
-                    self.child.kill().expect("it is ours");
-                    panic!("still running after {LIMIT:?}");
-                }
-                None => std::thread::sleep(Duration::from_millis(5)),
+                None => assert!(Instant::now() < deadline, "still running after {LIMIT:?}"),
             }
+            std::thread::sleep(Duration::from_millis(5));
         };
-        Ran { status, out: self.out.all(), err: self.err.all() }
+        self.child = None;
+        let all = |pipe: Option<Gathered>| pipe.expect("it is read once").all();
+        Ran { status, out: all(self.out.take()), err: all(self.err.take()) }
     }
 }
 
