@@ -211,9 +211,12 @@ fn a_mistake_is_told_with_its_place_and_its_remedy() {
             "backend:\n  sinks:\n  - type: stdout\n  - type: stdout\n",
             "a.yaml:4:5: backend.sinks[1] is the second of the name stdout",
         ),
-        ("agent:\n  org: a\n  org: b\n", "a.yaml:3:3: this is not the YAML of a configuration: "),
+        ("agent:\n  org: a\n  org: b\n", "a.yaml:3:3: org stands here a second time; keep one of them"),
         ("agent: [\n", "this is not the YAML of a configuration: "),
         ("agent: {org: !!python/object x}", "this is not the YAML of a configuration: "),
+        ("agent: {}\n---\napi: {}\n", "a second document begins here"),
+        ("agent: {<<: {org: x}}\n", "<< merges nothing here"),
+        ("scoring:\n  warn: .nan\n", "a.yaml:2:9: this is no number"),
         ("1: x\n", "this is not the YAML of a configuration: "),
     ] {
         let error = parse(text).expect_err(text);
@@ -259,6 +262,8 @@ fn large_and_deep_files_end() {
         format!("{text}a{n}: &a{n} [*a{p}, *a{p}, *a{p}]\n", p = n - 1)
     });
     assert!(parse(&bomb).is_err());
+    let many = parse(&format!("a: [{}]", "1, ".repeat(20_000))).expect_err("many");
+    assert!(many.contains("larger or deeper than a configuration"), "{many}");
     assert!(parse(&"[".repeat(100_000)).is_err());
     let keys: String = (0..5_000).map(|n| format!("  key{n}: 1\n")).collect();
     assert!(parse(&format!("agent:\n{keys}")).expect_err("unknown").lines().count() <= 50);

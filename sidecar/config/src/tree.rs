@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use anomaly_baseline::text::printable;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Error, Location, MergeKeyPolicy, Spanned};
@@ -17,6 +18,9 @@ const MAX_DEPTH: usize = 16;
 
 /// How many values a file may have.
 const MAX_NODES: usize = 10_000;
+
+/// What is told of a parser's message, in bytes.
+const MAX_SAID: usize = 200;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,7 +132,7 @@ impl fmt::Display for Node {
             Content::Whole(value) => write!(f, "{value}"),
             Content::Negative(value) => write!(f, "{value}"),
             Content::Decimal(value) => write!(f, "{value}"),
-            Content::Text(text) => write!(f, "\"{}\"", anomaly_baseline::text::printable(text, MOST)),
+            Content::Text(text) => write!(f, "\"{}\"", printable(text, MOST)),
             Content::List(_) => f.write_str("a list"),
             Content::Map(_) => f.write_str("a mapping"),
         }
@@ -219,17 +223,28 @@ impl From<Location> for Place {
     }
 }
 
-/// What is no YAML, or more of it than a configuration has.
+/// What is no YAML, or more of it than a configuration has. What the library says to programmers is said to operators.
 fn refused(error: &Error) -> Problem {
     let error = error.without_snippet();
     let place = error.location().map_or(Place { line: 1, column: 1 }, Place::from);
-    let text = error.to_string();
-    // The place stands before the sentence already.
-    let end = text.find(" at line ").or_else(|| text.find('\n')).unwrap_or(text.len());
-    let said = text[..end].trim_end_matches('.');
-    let said = said.strip_prefix("error: ").unwrap_or(said);
-    Problem {
-        place,
-        sentence: format!("this is not the YAML of a configuration: {said}; correct it here or just above"),
-    }
+    let sentence = match error {
+        Error::DuplicateMappingKey { key, .. } => {
+            let key = printable(key.as_deref().unwrap_or("a key"), MAX_SAID);
+            format!("{key} stands here a second time; keep one of them")
+        }
+        Error::MultipleDocuments { .. } => "a second document begins here; keep one, without ---".to_owned(),
+        Error::MergeKeyNotAllowed { .. } => "<< merges nothing here; write the keys themselves".to_owned(),
+        Error::NonFiniteFloat { .. } => "this is no number; write one with digits".to_owned(),
+        Error::Budget { .. } => {
+            "this is larger or deeper than a configuration; take out what is not ours".to_owned()
+        }
+        other => {
+            let text = other.to_string();
+            // The place stands before the sentence already.
+            let end = text.find(" at line ").or_else(|| text.find('\n')).unwrap_or(text.len());
+            let said = printable(text[..end].trim_end_matches('.'), MAX_SAID);
+            format!("this is not the YAML of a configuration: {said}; correct it here or just above")
+        }
+    };
+    Problem { place, sentence }
 }
