@@ -37,7 +37,7 @@ pub trait Service: Send + Sync + 'static {
     /// What was novel, grouped as alerts are (workload, parent, name, uid, day), the latest group first.
     ///
     /// # Errors
-    /// A cursor or bound that is none.
+    /// A bound that is none; a cursor that names nothing (not found: it may have been forgotten since).
     fn findings(&self, query: &FindingsQuery) -> Result<Findings, ServiceError>;
 
     /// One execution that is still remembered, beside what its workload knows now.
