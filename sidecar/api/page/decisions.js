@@ -7,6 +7,9 @@ import { more, nothing, user, workload } from './pieces.js';
 import { foreign, plain } from './text.js';
 
 const STEP = 50;
+
+/** The kernel's number for no user: who had the token, and no account of this machine. */
+const NOBODY = 0xffff_ffff;
 const ACTIONS = ['approve', 'deny', 'forget', 'learn'];
 
 export function decisionsView(root) {
@@ -46,7 +49,7 @@ function decisionItem(decision) {
       time(decision.time, moment(decision.time)),
       ' ',
       h('b', {}, foreign(decision.who, -40)),
-      ` (${user(decision.uid)}) `,
+      decision.uid === NOBODY ? ' ' : ` (${user(decision.uid)}) `,
       h(`span.chip.${ACTIONS.includes(action) ? action : 'other'}`, {}, plain(action, 20)),
       ' in ',
       workload(decision.workload),

@@ -132,6 +132,13 @@ function among(finding, execution) {
 
 const wordsOf = (command) => new Set(command.split(/\s+/).filter(Boolean));
 
+/** A command line in a card; one that is long is scrolled there, by keyboard too. */
+function line(command, isMarked, kind) {
+  const long =
+    command.length > 400 ? { tabindex: 0, role: 'region', 'aria-label': 'Command line', 'data-key': kind } : {};
+  return h('p.line', long, markedWords(command, isMarked, kind));
+}
+
 /** This execution and its neighbours, side by side, the words marked that one has and the other lacks. */
 function beside(execution, now) {
   const neighbours = now?.neighbours ?? [];
@@ -143,11 +150,7 @@ function beside(execution, now) {
     'section.card.here',
     { 'aria-labelledby': 'here' },
     h('h3', { id: 'here' }, 'This execution'),
-    h(
-      'p.line',
-      {},
-      markedWords(execution.command, (word) => !nearest.has(word), 'new'),
-    ),
+    line(execution.command, (word) => !nearest.has(word), 'new'),
     facts(
       ['parents', parents(execution)],
       ['user', user(execution.uid)],
@@ -160,11 +163,7 @@ function beside(execution, now) {
       'section.card',
       { 'aria-labelledby': `near-${at}` },
       h('h3', { id: `near-${at}` }, `Nearest ${at + 1}`, h('span.dim', {}, ` alike ${score(near.cosine, 2)}`)),
-      h(
-        'p.line',
-        {},
-        markedWords(near.command, (word) => !own.has(word), 'missing'),
-      ),
+      line(near.command, (word) => !own.has(word), 'missing'),
       facts(
         ['parents', parents(near)],
         ['user', near.uid === execution.uid ? user(near.uid) : h('mark.missing', {}, user(near.uid))],

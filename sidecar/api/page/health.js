@@ -159,7 +159,7 @@ const feed = ({ name, misses, executions }) =>
   card(
     'Feed',
     facts(['feed', foreign(name, -40)], ['executions', count(executions)]),
-    misses ? h('p.dim', {}, 'Misses: ', foreign(misses, 300)) : null,
+    misses ? h('p.dim', {}, foreign(misses, 300)) : null,
   );
 
 const store = ({ path, writes, unsaved }) =>
