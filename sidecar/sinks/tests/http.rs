@@ -215,6 +215,46 @@ fn a_redirect_is_not_followed() {
 }
 
 #[test]
+fn a_proxy_is_used_where_one_is_configured() {
+    let folder = TempDir::new().expect("a folder");
+    let proxy = Server::friendly(0);
+    let through = format!("http://127.0.0.1:{}", proxy.port());
+    let sinks = start(
+        &one(HttpConfig { proxy: Some(through), ..config("http://telemetry.invalid/v1/events") }),
+        &folder,
+    );
+    send(&sinks, 0..10);
+    until_status(&sinks, "sent", |status| status.sent == 10);
+    assert_eq!(proxy.requests()[0].path, "http://telemetry.invalid/v1/events");
+}
+
+/// The child of the next test.
+#[test]
+fn a_daemon_with_a_proxy_in_its_environment() {
+    let Ok(url) = std::env::var("ANOMALY_TEST_PROXY") else { return };
+    let folder = TempDir::new().expect("a folder");
+    let sinks = start(&one(config(&url)), &folder);
+    send(&sinks, 0..10);
+    until_status(&sinks, "sent", |status| status.sent == 10);
+}
+
+#[test]
+fn a_proxy_in_the_environment_gets_nothing() {
+    let (proxy, server) = (Server::friendly(0), Server::friendly(0));
+    let through = format!("http://127.0.0.1:{}", proxy.port());
+    let mut child = std::process::Command::new(std::env::current_exe().expect("this test"));
+    child
+        .args(["--exact", "a_daemon_with_a_proxy_in_its_environment"])
+        .env("ANOMALY_TEST_PROXY", server.url());
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"] {
+        child.env(name, &through);
+    }
+    child.env_remove("no_proxy").env_remove("NO_PROXY");
+    assert!(child.output().expect("a child").status.success());
+    assert_eq!((server.ids(), proxy.requests().len()), (ids(0..10), 0));
+}
+
+#[test]
 fn a_slow_sink_never_holds_up_who_scores() {
     let folder = TempDir::new().expect("a folder");
     let server = Server::start(0, |_| Reply::Silence(Duration::from_secs(2)));
