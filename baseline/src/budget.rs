@@ -1,9 +1,10 @@
 //! Which baselines are in memory.
 //!
 //! All of them together have a budget. The engine's thread looks at what they take; above the budget it saves those that
-//! nobody asked for longest and gives their rows back. Whoever asks one of these for more than a repeat is told to ask
-//! again, and the thread reads the rows back at once. Locks are held for microseconds: keys are gathered a few rows at
-//! a time, and rows are read, embedded and dropped outside.
+//! nobody asked for longest and gives their rows back. Of one that is larger than what there is room for it gives back
+//! those that were seen least recently. Whoever needs what is not in memory is told to ask again, and the thread reads
+//! it back at once: all rows of a baseline that sleeps, or the one row that is needed. Locks are held for microseconds:
+//! keys are gathered a few rows at a time, and rows are read, embedded and dropped outside.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -13,12 +14,15 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::engine::{Baseline, Inner};
-use crate::row::Timestamp;
-use crate::store::{Store, StoreError};
-use crate::workload::{Gathered, Workload};
+use crate::row::{StoredRow, Timestamp};
+use crate::store::{Part, Store, StoreError};
+use crate::workload::{LEAST_ROWS, Loading, Workload, cut};
 
 /// Rows whose keys are gathered under one lock of their workload.
 const AT_ONCE: u32 = 256;
+
+/// Rows that are given back or taken back under one lock: each changes the index.
+const CHANGED_AT_ONCE: u32 = 16;
 
 /// How many turns rows stay that somebody waited for and has not asked yet: some five seconds.
 const OWED: u64 = 12;
@@ -40,6 +44,8 @@ pub struct Memory {
     pub bytes: usize,
     /// Baselines, one for each kind of act of a workload, whose rows are in memory.
     pub awake: usize,
+    /// Of these, the ones of which some rows are not.
+    pub partly: usize,
     /// Those of which the exact keys alone are.
     pub asleep: usize,
 }
@@ -108,28 +114,33 @@ impl Asked {
 }
 
 impl Inner {
-    /// Asks for the rows of a baseline that sleeps.
+    /// Asks for what somebody waits for of a baseline: its rows, where it sleeps, or some of them.
     pub(crate) fn ask(&self, name: &Arc<str>, baseline: &Baseline) {
         if baseline.lock().ask() {
             self.asked.waiting.lock().push_back((Arc::clone(name), Arc::clone(baseline)));
         }
     }
 
-    /// A baseline with its rows; `None` where they do not come in time. Not for the engine's own thread, which is who
-    /// reads them.
+    /// A baseline that does not sleep, with the rows of these keys among those in memory; `None` where they do not come
+    /// in time. Not for the engine's own thread, which is who reads them.
     pub(crate) fn awake<'b>(
         &self,
         name: &Arc<str>,
         baseline: &'b Baseline,
+        keys: &[u128],
         until: Instant,
         nudge: &dyn Fn(),
     ) -> Option<MutexGuard<'b, Workload>> {
         loop {
             let answers = self.asked.answers();
             let mut locked = baseline.lock();
-            if locked.is_awake() {
+            let needed = if locked.is_awake() { locked.cold_among(keys, &self.shared) } else { Vec::new() };
+            if locked.is_awake() && needed.is_empty() {
                 locked.owed_until = 0;
                 return Some(locked);
+            }
+            if let Some(cold) = locked.cold_mut() {
+                cold.ask_for(needed);
             }
             drop(locked);
             self.ask(name, baseline);
@@ -152,6 +163,7 @@ impl Inner {
             let baseline = baseline.lock();
             memory.bytes += baseline.bytes();
             *(if baseline.is_awake() { &mut memory.awake } else { &mut memory.asleep }) += 1;
+            memory.partly += usize::from(baseline.is_awake() && baseline.cold().is_some());
         }
         memory
     }
@@ -187,7 +199,8 @@ impl Inner {
         (candidates, total - (budget - budget / SLACK))
     }
 
-    /// Puts to sleep what is not needed to keep the budget; first what has to be written for that, by `save`.
+    /// Puts to sleep what is not needed to keep the budget, and gives back the rows of what is too large by itself; first
+    /// what has to be written for that, by `save`.
     pub(crate) fn keep_budget(
         &self,
         mut save: impl FnMut(&Arc<str>, &Baseline) -> Result<(), StoreError>,
@@ -209,19 +222,87 @@ impl Inner {
                 freed += bytes.saturating_sub(baseline.lock().bytes());
             }
         }
+        self.keep_room(save)
+    }
+
+    /// What one baseline may take: what those that sleep leave of the budget, three quarters of it at most and a quarter
+    /// at least.
+    pub(crate) fn room(&self) -> usize {
+        let budget = self.shared.settings.memory_budget;
+        if budget == usize::MAX {
+            return budget;
+        }
+        let asleep = |(_, baseline): (Arc<str>, Baseline)| {
+            let baseline = baseline.lock();
+            if baseline.is_awake() { 0 } else { baseline.bytes() }
+        };
+        let asleep: usize = self.workloads().into_iter().map(asleep).sum();
+        budget.saturating_sub(asleep).clamp(budget / 4, budget / 4 * 3)
+    }
+
+    /// Gives back rows of baselines that take more than there is room for.
+    fn keep_room(
+        &self,
+        mut save: impl FnMut(&Arc<str>, &Baseline) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let least = self.shared.settings.memory_budget / 4;
+        let large: Vec<_> =
+            self.workloads().into_iter().filter(|(_, baseline)| baseline.lock().bytes() > least).collect();
+        if large.is_empty() {
+            return Ok(());
+        }
+        let room = self.room();
+        for (name, baseline) in large {
+            let bytes = {
+                let mut locked = baseline.lock();
+                locked.end_owing(self.shared.turn());
+                if locked.is_awake() { locked.bytes() } else { 0 }
+            };
+            if bytes <= room {
+                continue;
+            }
+            if baseline.lock().waiting(true) > 0 {
+                save(&name, &baseline)?;
+            }
+            // Maps keep the room that they once had. Where that is too much, it comes back as small as it may be.
+            if bytes <= room + room / 2 || !self.put_to_sleep(&baseline) {
+                self.cool(&baseline, bytes - (room - room / SLACK));
+            }
+        }
         Ok(())
+    }
+
+    /// Gives back the rows that were seen least recently, of about so many bytes.
+    fn cool(&self, baseline: &Baseline, bytes: usize) {
+        let mut times = Vec::new();
+        let mut next = Some(0);
+        while let Some(start) = next {
+            next = baseline.lock().last_seen(start, AT_ONCE, &mut times);
+        }
+        let most = times.len().saturating_sub(LEAST_ROWS);
+        let each = baseline.lock().bytes_of_row().max(1);
+        let mut left = (bytes / each).min(most);
+        let Some(until) = cut(times, left) else { return };
+        let mut next = Some(0);
+        while let Some(start) = next {
+            let mut locked = baseline.lock();
+            next = locked.cool(start, CHANGED_AT_ONCE, until, &mut left, &self.shared);
+            MutexGuard::unlock_fair(locked);
+        }
     }
 
     /// Gives a baseline's rows back where all of them are with the store. Whether it did.
     pub(crate) fn put_to_sleep(&self, baseline: &Baseline) -> bool {
-        let Some(revision) = baseline.lock().may_sleep() else { return false };
-        let mut gathered = Gathered::default();
+        let (revision, mut gathered) = {
+            let locked = baseline.lock();
+            let Some(revision) = locked.may_sleep() else { return false };
+            (revision, locked.begin_gathering())
+        };
         let mut next = Some(0);
         while let Some(start) = next {
             next = baseline.lock().gather(start, AT_ONCE, &mut gathered);
         }
-        let asleep = gathered.sorted();
-        let given_back = baseline.lock().fall_asleep(asleep, revision);
+        let given_back = baseline.lock().fall_asleep(gathered, revision);
         let slept = given_back.is_some();
         self.shared.counters.slept(u64::from(slept));
         slept
@@ -237,48 +318,112 @@ impl Inner {
         self.asked.nudged.store(false, SeqCst);
         loop {
             let Some((name, baseline)) = self.asked.waiting.lock().pop_front() else { return result };
-            let woken = self.wake(store, &name, &baseline);
-            if woken.is_err() {
-                // Whoever needs it asks again.
-                baseline.lock().ask_again();
-            }
+            let woken =
+                self.wake(store, &name, &baseline).and_then(|()| self.thaw_asked(store, &name, &baseline));
+            // Where it failed, whoever needs it asks again.
+            baseline.lock().answered();
             self.asked.answered();
             result = result.and(woken).and_then(|()| make_room(store));
         }
     }
 
-    /// The same of everything that is known of a workload.
-    pub(crate) fn wake_all_kinds(&self, store: &mut dyn Store, name: &str) -> Result<(), StoreError> {
+    /// Reads back what a decision about these rows of a workload needs.
+    pub(crate) fn wake_for(
+        &self,
+        store: &mut dyn Store,
+        name: &str,
+        keys: &[u128],
+    ) -> Result<(), StoreError> {
         let name: Arc<str> = name.into();
-        self.kinds(&name)
-            .unwrap_or_default()
-            .iter()
-            .try_for_each(|baseline| self.wake(store, &name, baseline))
+        for baseline in self.kinds(&name).unwrap_or_default().iter() {
+            self.wake(store, &name, baseline)?;
+            loop {
+                let needed = baseline.lock().cold_among(keys, &self.shared);
+                if needed.is_empty() {
+                    break;
+                }
+                self.thaw(store, &name, baseline, &needed)?;
+            }
+        }
+        Ok(())
     }
 
-    /// While everything is loaded: looks at the budget whenever so much was loaded that it may be spent.
-    pub(crate) fn keep_budget_while_loading(&self, name: &str, taken: &mut usize) {
+    /// While everything is loaded: looks at the budget whenever so much was loaded that it may be spent. Whether it did.
+    pub(crate) fn keep_budget_while_loading(&self, name: &str, taken: &mut usize) -> bool {
         for baseline in self.kinds(name).unwrap_or_default().iter() {
             let (bytes, day, swept) = {
                 let locked = baseline.lock();
-                (locked.bytes(), locked.last_day(), locked.is_swept(&self.shared))
+                (locked.bytes(), locked.last_day(), locked.cold().is_none() && locked.is_swept(&self.shared))
             };
-            *taken += bytes;
+            *taken = taken.saturating_add(bytes);
             if swept {
                 // It need not be woken for that.
                 self.sweep_is_due(baseline, day);
             }
         }
-        if *taken > self.shared.settings.memory_budget {
-            // Only what has to be saved can fail, and nothing is here.
-            drop(self.keep_budget(|_, _| Ok(())));
-            // What sleeps may be too much by itself: then this is not worth trying for each.
-            let budget = self.shared.settings.memory_budget;
-            *taken = self.memory().bytes.min(budget - budget / SLACK);
+        if *taken <= self.shared.settings.memory_budget {
+            return false;
+        }
+        // Only what has to be saved can fail, and nothing is here.
+        drop(self.keep_budget(|_, _| Ok(())));
+        // What sleeps may be too much by itself: then this is not worth trying for each.
+        let budget = self.shared.settings.memory_budget;
+        *taken = self.memory().bytes.min(budget - budget / SLACK);
+        true
+    }
+
+    /// Reads the rows that somebody waits for of a baseline that does not sleep.
+    fn thaw_asked(
+        &self,
+        store: &mut dyn Store,
+        name: &Arc<str>,
+        baseline: &Baseline,
+    ) -> Result<(), StoreError> {
+        let asked = baseline.lock().cold().map_or_else(Vec::new, |cold| cold.asked().to_vec());
+        if asked.is_empty() { Ok(()) } else { self.thaw(store, name, baseline, &asked) }
+    }
+
+    /// Reads rows of a baseline that are not in memory. Of these keys none is afterwards one of a row that is not.
+    pub(crate) fn thaw(
+        &self,
+        store: &mut dyn Store,
+        name: &Arc<str>,
+        baseline: &Baseline,
+        keys: &[u128],
+    ) -> Result<(), StoreError> {
+        let kind = baseline.lock().kind;
+        let found = store.find(name, kind, keys).inspect_err(|_| self.shared.counters.failed_wakes(1))?;
+        self.take_thawed(name, baseline, keys, found, true);
+        Ok(())
+    }
+
+    /// The same of rows that were read, which stay for a moment where somebody waits for them.
+    pub(crate) fn take_thawed(
+        &self,
+        name: &str,
+        baseline: &Baseline,
+        keys: &[u128],
+        mut found: Vec<StoredRow>,
+        owed: bool,
+    ) {
+        let until = owed.then(|| self.shared.turn() + OWED);
+        self.shared.counters.rows_read_back(found.len() as u64);
+        while !found.is_empty() {
+            let rest = found.split_off(found.len().min(CHANGED_AT_ONCE as usize));
+            let mut locked = baseline.lock();
+            locked.end_owing(self.shared.turn());
+            locked.thaw(std::mem::replace(&mut found, rest), until, &self.shared);
+            MutexGuard::unlock_fair(locked);
+        }
+        let lost = baseline.lock().lose(keys);
+        if lost > 0 {
+            self.notice(&format!(
+                "{lost} rows of workload {name} are not in the database any more: they are learned anew"
+            ));
         }
     }
 
-    /// Reads a baseline's rows back.
+    /// Reads a baseline's rows back, as many as there is room for.
     pub(crate) fn wake(
         &self,
         store: &mut dyn Store,
@@ -294,10 +439,22 @@ impl Inner {
         };
         let shared = &self.shared;
         let mut notices = Vec::new();
-        let stored = store.load_rows(name, &mut notices);
+        let room = self.room();
+        let mut loading = Loading::new(Arc::clone(name), kind, room);
+        let found = store.stream_rows(
+            name,
+            &mut |part| match part {
+                Part::Begin => loading = Loading::new(Arc::clone(name), kind, room),
+                Part::Rows(rows) => {
+                    loading.add(rows.into_iter().filter(|row| row.execution.kind == kind), shared);
+                }
+                // What is in memory is newer.
+                Part::End(_) => {}
+            },
+            &mut notices,
+        );
         notices.iter().for_each(|notice| self.notice(notice));
-        let stored = stored.inspect_err(|_| shared.counters.failed_wakes(1))?;
-        if stored.is_none() {
+        if !found.inspect_err(|_| shared.counters.failed_wakes(1))? {
             self.notice(&format!(
                 "what workload {name} knew is not in the database any more: it learns anew"
             ));
@@ -306,14 +463,13 @@ impl Inner {
             *locked = Workload::new(Arc::clone(name), kind, shared, time, day);
             return Ok(());
         }
-        let mut rows = stored.unwrap_or_default();
-        rows.retain(|row| row.execution.kind == kind);
-        let awakened = Workload::load(Arc::clone(name), kind, record, rows, shared);
+        let awakened = loading.finish(record, shared);
         let mut locked = baseline.lock();
         locked.used = shared.turn();
-        if locked.wake(awakened, shared) {
+        if locked.has_been_asked() {
             self.keep_awake(&mut locked);
         }
+        locked.wake(awakened, shared);
         shared.counters.woken(1);
         Ok(())
     }

@@ -53,7 +53,9 @@ counters! {
     slept,
     /// Baselines whose rows were read back.
     woken,
-    /// Times that they could not be.
+    /// Rows that were read back one by one, because they were needed or had run.
+    rows_read_back,
+    /// Times that rows could not be read back.
     failed_wakes,
     /// Executions about whose surroundings the feed could not tell everything.
     unknown_context,
@@ -69,7 +71,7 @@ counters! {
     searches,
     /// Rows that searches compared.
     rows_compared,
-    /// Rows that they would have compared in full.
+    /// Rows that they would have compared in full: all that are learned, in memory or not.
     rows_in_reach,
     /// Rows written to the store.
     rows_saved,

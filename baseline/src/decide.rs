@@ -114,7 +114,7 @@ impl Workload {
 
     /// Whether there is a row with this key.
     pub(crate) fn has(&self, key: u128) -> bool {
-        self.rows.find(key).is_some()
+        self.rows.has(key)
     }
 
     /// Whether there is, or was until a moment ago, a row with one of these keys.
@@ -153,7 +153,7 @@ impl Workload {
             }
             return Outcome::DeniedElsewhere;
         }
-        if self.rows.count(RowState::Active) >= shared.settings.max_rows {
+        if self.count(RowState::Active) >= shared.settings.max_rows {
             shared.counters.no_room();
             return Outcome::NoRoom;
         }
@@ -197,7 +197,7 @@ impl Workload {
         if own == Some(RowState::Denied) {
             return Outcome::Already;
         }
-        if self.rows.count(RowState::Denied) >= shared.settings.max_held {
+        if self.count(RowState::Denied) >= shared.settings.max_held {
             shared.counters.no_room();
             return Outcome::NoRoom;
         }

@@ -32,6 +32,9 @@ const AT_ONCE: usize = 64;
 /// Rows that are told under one: each may go into the index.
 const TOLD_AT_ONCE: usize = 16;
 
+/// Rows that are looked at together for which of them have to be read first.
+const NEEDED_AT_ONCE: usize = 512;
+
 /// How far a workload's own rows are. Both grow with every change; they mean nothing beyond this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Revision {
@@ -157,7 +160,7 @@ impl Peering {
     }
 
     /// What was seen here of a workload, but for what is forgotten; without vectors and features. `None` where it is
-    /// nothing.
+    /// nothing. Of one that is too large for memory it is what was seen last of it: the rows that are there.
     pub fn own(&self, workload: &str) -> Option<(WorkloadRecord, Vec<StoredRow>)> {
         let kinds = self.inner.kinds(workload)?;
         let mut rows: BTreeMap<(Kind, u128), StoredRow> = BTreeMap::new();
@@ -222,11 +225,18 @@ impl Peering {
                 // It is told again with the next news.
                 continue;
             };
-            // Whoever waits meanwhile is next: this would else take the lock again before it wakes.
-            for rows in rows.chunks(TOLD_AT_ONCE) {
-                let mut locked = baseline.lock();
-                locked.tell(rows, told, &inner.shared);
-                MutexGuard::unlock_fair(locked);
+            for rows in rows.chunks(NEEDED_AT_ONCE) {
+                let needed = baseline.lock().needed_to_tell(rows);
+                if !needed.is_empty() {
+                    // What does not come in time is told again with the next news.
+                    drop(self.awake_with(&name, &baseline, &needed));
+                }
+                // Whoever waits meanwhile is next: this would else take the lock again before it wakes.
+                for rows in rows.chunks(TOLD_AT_ONCE) {
+                    let mut locked = baseline.lock();
+                    locked.tell(rows, told, &inner.shared);
+                    MutexGuard::unlock_fair(locked);
+                }
             }
             let mut next = Some(0);
             while let Some(start) = next {
@@ -243,7 +253,17 @@ impl Peering {
     /// A baseline with its rows, which are read back where they are not in memory, and stay for a while. Once others'
     /// rows are among them they stay for good: the store does not have those.
     fn awake<'b>(&self, name: &Arc<str>, baseline: &'b Baseline) -> Option<MutexGuard<'b, Workload>> {
-        let mut awake = self.inner.awake(name, baseline, Instant::now() + AWAKENING, &|| {})?;
+        self.awake_with(name, baseline, &[])
+    }
+
+    /// The same with the rows of these keys in memory.
+    fn awake_with<'b>(
+        &self,
+        name: &Arc<str>,
+        baseline: &'b Baseline,
+        keys: &[u128],
+    ) -> Option<MutexGuard<'b, Workload>> {
+        let mut awake = self.inner.awake(name, baseline, keys, Instant::now() + AWAKENING, &|| {})?;
         self.inner.keep_awake(&mut awake);
         Some(awake)
     }

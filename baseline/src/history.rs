@@ -11,7 +11,7 @@ use crate::row::Day;
 use crate::score::Score;
 
 /// Completed days that count.
-const WINDOW: Day = 7;
+pub(crate) const WINDOW: Day = 7;
 
 /// Alert groups remembered per day. Past that a group is treated as one that has not alerted: more alerts, not fewer.
 const MAX_GROUPS: usize = 4_096;

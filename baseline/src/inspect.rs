@@ -1,5 +1,6 @@
 //! Looking at rows, and at how a score comes about. Off the event path: it allocates, and learns nothing.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use anomaly_vectorizer::{Context, Embedding, Execution, Feature};
@@ -9,7 +10,7 @@ use crate::explain::explain;
 use crate::features;
 use crate::history::Group;
 use crate::index::Scratch;
-use crate::row::{Day, DaySet, RowState, Timestamp, key_in_surroundings};
+use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, key_in_surroundings};
 use crate::rows::Row;
 use crate::score::{Level, Score};
 use crate::verdict::{Explanation, Progress};
@@ -102,7 +103,32 @@ pub struct Neighbour {
     pub missing: Vec<String>,
 }
 
+impl RowView {
+    /// A row that the store has; `runs` is how often it ran as far as memory knows.
+    pub(crate) fn of(workload: &Arc<str>, row: StoredRow, runs: u64) -> Self {
+        let StoredRow { key, execution, seen, count, first_seen, last_seen, first_day, days, state, .. } =
+            row;
+        Self {
+            workload: Arc::clone(workload),
+            key,
+            state,
+            execution,
+            surroundings: seen.words().collect(),
+            count: count.max(runs),
+            days,
+            first_seen,
+            last_seen,
+            first_day,
+        }
+    }
+}
+
 impl Workload {
+    /// The keys of the rows that are in memory.
+    pub(crate) fn keys(&self) -> HashSet<u128> {
+        (0..self.rows.end()).filter_map(|number| self.rows.get(number)).map(|row| row.key).collect()
+    }
+
     /// A row as people see it.
     fn view(&self, row: &Row) -> RowView {
         RowView {
@@ -172,7 +198,7 @@ impl Workload {
 
         let found = self.search(&query, shared, &mut Scratch::default());
         let nearest = found.nearest.and_then(|number| self.rows.get(number));
-        let is_known = |feature| self.known.contains_key(&feature);
+        let is_known = |feature| self.knows(feature);
         let distance = if repeat { 0.0 } else { found.distance };
         let key = row.map_or(embedding.key, |row| row.key);
         let resembling = self.today.resemblance(key, &packed, query.weight());

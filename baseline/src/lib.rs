@@ -31,6 +31,7 @@ mod row;
 mod rows;
 mod score;
 mod settings;
+mod sorted;
 mod store;
 pub mod text;
 mod verdict;
@@ -53,5 +54,5 @@ pub use row::{
 };
 pub use score::{Level, ParseScoreError, Score};
 pub use settings::{Settings, Threshold};
-pub use store::{Access, Store, StoreError};
+pub use store::{Access, Part, Store, StoreError};
 pub use verdict::{Explanation, Progress, Sighting, Standing, Teach, Verdict, WorkloadStatus};

@@ -84,7 +84,7 @@ impl People {
     /// Applies what waits, in memory.
     pub(crate) fn apply(&mut self, inner: &Inner, store: &mut dyn Store, access: Access) {
         for feedback in std::mem::take(&mut self.waiting) {
-            if let Err(error) = inner.wake_all_kinds(store, &feedback.workload) {
+            if let Err(error) = inner.wake_for(store, &feedback.workload, &feedback.keys) {
                 inner.notice(&format!("{error}; what people decided about it waits"));
                 self.waiting.push(feedback);
                 continue;

@@ -30,9 +30,12 @@ pub enum RowState {
 }
 
 impl RowState {
+    /// All of them, in the order of their discriminants.
+    pub(crate) const ALL: [Self; 4] = [Self::Active, Self::Held, Self::Denied, Self::Forgotten];
+
     /// The state with this discriminant, as stored.
     pub fn from_u8(discriminant: u8) -> Option<Self> {
-        [Self::Active, Self::Held, Self::Denied, Self::Forgotten].get(usize::from(discriminant)).copied()
+        Self::ALL.get(usize::from(discriminant)).copied()
     }
 
     /// The one of two states that stands where two rows become one: a person's *never* before what was learned, what

@@ -98,15 +98,17 @@ impl Row {
         self.last_seen = self.last_seen.max(time);
     }
 
-    /// Counts the runs that there were while the row was not in memory.
-    pub(crate) fn ran(&mut self, touch: &Touch) {
+    /// Counts the runs that there were while the row was not in memory. What is to be saved for that.
+    pub(crate) fn ran(&mut self, touch: &Touch) -> Unsaved {
+        let before = self.days;
         self.days.extend(touch.days);
         self.count = self.count.saturating_add(u64::from(touch.runs));
         self.last_seen = self.last_seen.max(touch.last);
+        if self.days == before { Unsaved::Counts } else { Unsaved::Row }
     }
 
     /// What it has in memory beside itself, in bytes, what the allocator adds included.
-    fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let Execution { name, parent, grandparent, arguments, .. } = &self.execution;
         let text = name.len() + parent.len() + grandparent.len();
         let arguments = arguments.iter().map(|argument| argument.len() + 1).sum::<usize>();
@@ -137,6 +139,10 @@ impl Rows {
         self.by_state[state as usize]
     }
 
+    pub(crate) fn has(&self, key: u128) -> bool {
+        self.by_key.contains_key(&key)
+    }
+
     /// The number of the row with this key.
     pub(crate) fn find(&self, key: u128) -> Option<u32> {
         self.by_key.get(&key).copied()
@@ -150,14 +156,24 @@ impl Rows {
         self.slots.get_mut(number as usize)?.as_mut()
     }
 
+    /// Makes room for so many rows more, and no more than that.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        self.slots.reserve_exact(rows);
+    }
+
     /// Adds a row whose key is not there yet; a row of the same key is replaced.
     pub(crate) fn insert(&mut self, row: Row) -> u32 {
         if let Some(number) = self.find(row.key) {
             self.remove(number);
         }
+        self.crowds.add(&row);
+        self.put_in(row)
+    }
+
+    /// The same of a row that comes back into memory: it was among the crowds all the time.
+    pub(crate) fn put_in(&mut self, row: Row) -> u32 {
         self.by_state[row.state as usize] += 1;
         self.bytes += row.bytes();
-        self.crowds.add(&row);
         let key = row.key;
         let number = match self.free.pop() {
             Some(number) => {
@@ -174,11 +190,17 @@ impl Rows {
     }
 
     pub(crate) fn remove(&mut self, number: u32) -> Option<Row> {
+        let row = self.take_out(number)?;
+        self.crowds.remove(&row);
+        Some(row)
+    }
+
+    /// The same of a row that stays with the store: it is among the crowds as before.
+    pub(crate) fn take_out(&mut self, number: u32) -> Option<Row> {
         let row = self.slots.get_mut(number as usize)?.take()?;
         self.by_key.remove(&row.key);
         self.bytes -= row.bytes();
         self.by_state[row.state as usize] -= 1;
-        self.crowds.remove(&row);
         self.free.push(number);
         Some(row)
     }

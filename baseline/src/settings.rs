@@ -63,7 +63,8 @@ pub struct Settings {
     pub retention_days: u16,
     /// Programs that are never learned, by name, not even while the workload learns.
     pub never_learn: Vec<String>,
-    /// Distinct executions kept per workload.
+    /// Distinct executions kept per workload, and other acts per kind. Those that there is no room for in memory are kept
+    /// there as exact keys.
     pub max_rows: usize,
     /// Held and denied executions kept per workload.
     pub max_held: usize,
@@ -73,7 +74,8 @@ pub struct Settings {
     /// fill the database before anybody looks.
     pub max_new_workloads: usize,
     /// What the baselines of all workloads may take in memory, in bytes, estimated. Those that nobody asked for longest
-    /// are kept as exact keys alone and read back when they are needed. `usize::MAX`: no bound. Without a store it is
+    /// are kept as exact keys alone and read back when they are needed, and so are the rows that were seen least recently
+    /// of one that is larger than three quarters of this. `usize::MAX`: no bound. Without a store it is
     /// not looked at.
     pub memory_budget: usize,
 }
@@ -129,7 +131,7 @@ impl Default for Settings {
             critical: Score::from_ten_thousandths(9500),
             retention_days: 7,
             never_learn: NEVER_LEARN.iter().map(ToString::to_string).collect(),
-            max_rows: 100_000,
+            max_rows: 1_000_000,
             max_held: 5_000,
             max_workloads: 10_000,
             // Ten times the pods of a large node.

@@ -1,5 +1,6 @@
 //! What the engine asks of a durable store.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use crate::feedback::{FeedbackLog, Settled};
@@ -53,25 +54,84 @@ pub enum StoreError {
     },
 }
 
+/// What is handed over of a workload while it is read.
+#[derive(Debug)]
+pub enum Part {
+    /// It begins. What was handed over of it before does not count: it turned out to be damaged, and is read again.
+    Begin,
+    /// Some of its rows.
+    Rows(Vec<StoredRow>),
+    /// That was all, and this belongs to it.
+    End(WorkloadRecord),
+}
+
 /// A durable store of rows per workload. Used by one thread of the engine's, never on the event path.
 pub trait Store: Send {
     /// Whether this process may write. May turn from reader to writer when the writer goes away.
     fn access(&mut self) -> Access;
 
-    /// Every workload of the database with its record and rows, handed over one at a time. A table that cannot be
-    /// read is set aside, never deleted, and named in the returned notices; the others are loaded.
+    /// Every workload of the database, one after another and each a part at a time, so that one of any size is read in
+    /// little memory. A table that cannot be read is set aside, never deleted, and named in the returned notices; the
+    /// others are loaded. What began and did not end does not count.
+    fn stream(&mut self, each: &mut dyn FnMut(&str, Part)) -> Result<Vec<String>, StoreError>;
+
+    /// The same of one workload, as it was saved last; `false` where it has no table any more. What was wrong with it
+    /// and what was done about it goes to `notices`, one line each.
+    fn stream_rows(
+        &mut self,
+        workload: &str,
+        each: &mut dyn FnMut(Part),
+        notices: &mut Vec<String>,
+    ) -> Result<bool, StoreError>;
+
+    /// The rows of these keys, those that there are, in any order.
+    fn find(&mut self, workload: &str, kind: Kind, keys: &[u128]) -> Result<Vec<StoredRow>, StoreError> {
+        let wanted: HashSet<_> = keys.iter().copied().collect();
+        let mut found = Vec::new();
+        let of_these = |row: &StoredRow| row.execution.kind == kind && wanted.contains(&row.key);
+        self.stream_rows(
+            workload,
+            &mut |part| match part {
+                Part::Begin => found.clear(),
+                Part::Rows(rows) => found.extend(rows.into_iter().filter(of_these)),
+                Part::End(_) => {}
+            },
+            &mut Vec::new(),
+        )?;
+        Ok(found)
+    }
+
+    /// Every workload with its record and all of its rows: for whoever needs a workload whole.
     fn load(
         &mut self,
         each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
-    ) -> Result<Vec<String>, StoreError>;
+    ) -> Result<Vec<String>, StoreError> {
+        let mut all = Vec::new();
+        self.stream(&mut |workload, part| match part {
+            Part::Begin => all.clear(),
+            Part::Rows(mut rows) => all.append(&mut rows),
+            Part::End(record) => each(workload.to_owned(), record, std::mem::take(&mut all)),
+        })
+    }
 
-    /// The rows of one workload, as they were saved last; `None` where it has no table any more. What was wrong with it
-    /// and what was done about it goes to `notices`, one line each.
+    /// All rows of one workload; `None` where it has no table any more.
     fn load_rows(
         &mut self,
         workload: &str,
         notices: &mut Vec<String>,
-    ) -> Result<Option<Vec<StoredRow>>, StoreError>;
+    ) -> Result<Option<Vec<StoredRow>>, StoreError> {
+        let mut all = Vec::new();
+        let found = self.stream_rows(
+            workload,
+            &mut |part| match part {
+                Part::Begin => all.clear(),
+                Part::Rows(mut rows) => all.append(&mut rows),
+                Part::End(_) => {}
+            },
+            notices,
+        )?;
+        Ok(found.then_some(all))
+    }
 
     /// Writes the rows (insert, or replace by kind and key) and the record. When it returns `Ok`, they are on the
     /// disk: they survive a power cut.

@@ -141,7 +141,9 @@ pub struct WorkloadStatus {
     pub executions: u64,
     /// Distinct executions learned.
     pub rows: usize,
-    /// Of those, the ones that other machines alone know.
+    /// Of those, the ones that are in memory: a novelty is compared with no others.
+    pub in_memory: usize,
+    /// Of `rows`, the ones that other machines alone know.
     pub elsewhere: usize,
     /// Distinct executions held.
     pub held: usize,

@@ -4,14 +4,16 @@
 //! by the number of rows. New rows and changes of state are on the disk within a second, counts within five minutes.
 //! A workload is locked only while a few rows are copied out of it, never during I/O.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
-use crate::engine::{Baseline, Inner, Kinds, Loaded, Phase};
+use crate::engine::{Baseline, Inner, Kinds, Loaded, LoadingKinds, Phase};
 use crate::people::People;
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, Part, Store, StoreError};
+use crate::workload::Touch;
 
 /// How often new rows are written. Twice in the second that the design allows, for a write takes time too.
 const INTERVAL: Duration = Duration::from_millis(400);
@@ -31,11 +33,11 @@ const BATCH: usize = 2_048;
 /// Rows looked at for forgetting at a time.
 const SWEEP: u32 = 256;
 
-/// Baselines that sleep and are woken for a moment in each turn, at most.
-const SLEEPERS: usize = 2;
+/// Baselines of which rows that are not in memory are read and written in each turn, at most.
+const COLD: usize = 2;
 
-/// How long what ran of a baseline that sleeps waits to be counted in its rows.
-const TOUCHED: Duration = Duration::from_secs(3_600);
+/// How many rows that are not in memory and ran do not wait for [`COUNTS_INTERVAL`]: what is noted of each takes memory.
+const MANY_TOUCHED: usize = 2 * BATCH;
 
 /// What is left of the time that a flush may take when the last baseline is begun.
 const FLUSH_MARGIN: Duration = Duration::from_millis(500);
@@ -46,6 +48,8 @@ pub(crate) enum Request {
     Flush(SyncSender<Result<(), StoreError>>, Instant),
     /// Look at whose rows are waited for.
     Wake,
+    /// Hand over everything that the store has of a workload.
+    Read(Arc<str>, SyncSender<Part>),
 }
 
 /// Runs until the engine is gone.
@@ -71,6 +75,7 @@ pub(crate) fn run(inner: &Arc<Inner>, mut store: Box<dyn Store>, requests: &Rece
                 // Whoever asked may have stopped waiting; the rows are written all the same.
                 drop(answer.send(result));
             }
+            Ok(Request::Read(name, parts)) => read(inner, &mut *store, &name, &parts),
             Ok(Request::Wake) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return inner.asked.close(),
         }
@@ -85,17 +90,26 @@ pub(crate) fn run(inner: &Arc<Inner>, mut store: Box<dyn Store>, requests: &Rece
 fn load(inner: &Arc<Inner>, store: &mut dyn Store, people: &mut People) -> Result<Loaded, StoreError> {
     let access = store.access();
     let (mut workloads, mut rows) = (0, 0);
-    let mut taken = 0;
+    let (mut taken, mut room) = (0, inner.room());
+    let mut loading = LoadingKinds::new();
     // Before the rows: what is settled by now, they follow already.
     people.read_anew(inner, store);
-    let notices = store.load(&mut |name, record, stored| {
-        workloads += 1;
-        rows += stored.len();
-        people.applied(&record);
-        let name: Arc<str> = name.into();
-        inner.load(&name, record, stored);
-        // What has to be written stays for now: the store is busy.
-        inner.keep_budget_while_loading(&name, &mut taken);
+    let notices = store.stream(&mut |name, part| match part {
+        Part::Begin => loading.clear(),
+        Part::Rows(read) => {
+            rows += read.len();
+            inner.take_on(&name.into(), read, room, &mut loading);
+        }
+        Part::End(record) => {
+            workloads += 1;
+            people.applied(&record);
+            let name: Arc<str> = name.into();
+            inner.load(&name, record, std::mem::take(&mut loading));
+            // What has to be written stays for now: the store is busy.
+            if inner.keep_budget_while_loading(&name, &mut taken) {
+                room = inner.room();
+            }
+        }
     })?;
     // Before anything is observed: what a killed writer had begun is finished as if it had not been interrupted.
     people.apply(inner, store, access);
@@ -103,6 +117,17 @@ fn load(inner: &Arc<Inner>, store: &mut dyn Store, people: &mut People) -> Resul
     inner.set_access(access);
     inner.set_phase(Phase::Loaded(loaded.clone()));
     Ok(loaded)
+}
+
+/// Hands a workload over to whoever looks at all of its rows, as fast as that takes them.
+fn read(inner: &Inner, store: &mut dyn Store, name: &str, parts: &SyncSender<Part>) {
+    let mut notices = Vec::new();
+    // Where nobody listens any more the rest is for nobody.
+    let found = store.stream_rows(name, &mut |part| drop(parts.send(part)), &mut notices);
+    notices.iter().for_each(|notice| inner.notice(notice));
+    if let Err(error) = found {
+        inner.notice(&error.to_string());
+    }
 }
 
 struct State {
@@ -135,7 +160,7 @@ impl State {
             self.people.apply(inner, store, self.access);
         }
         inner.shared.turn.fetch_add(1, Relaxed);
-        sweep(inner);
+        sweep(inner, self.access);
         if self.access == Access::Reader {
             if let Err(error) = self.keep_budget(inner, store) {
                 self.failed(inner, &error);
@@ -147,7 +172,7 @@ impl State {
         if result.is_ok() && with_counts {
             self.counts_due = Instant::now() + COUNTS_INTERVAL;
         }
-        let result = result.and_then(|()| self.care_for_sleepers(inner, store));
+        let result = result.and_then(|()| self.care_for_cold(inner, store));
         let result = result.and_then(|()| self.keep_budget(inner, store));
         if let Err(error) = result.and_then(|()| store.maintain()) {
             self.failed(inner, &error);
@@ -192,32 +217,38 @@ impl State {
         make_room(inner, store, self.access)
     }
 
-    /// Once a day a baseline that sleeps is woken to forget what was not seen for long, and after an hour to count what
-    /// ran meanwhile. A few in each turn, because each is read and written whole.
-    fn care_for_sleepers(&self, inner: &Inner, store: &mut dyn Store) -> Result<(), StoreError> {
-        let mut left = SLEEPERS;
+    /// Rows that are not in memory: what ran of them is counted, and what was not seen for long forgotten. A few
+    /// baselines in each turn, because their rows are read for that.
+    fn care_for_cold(&self, inner: &Inner, store: &mut dyn Store) -> Result<(), StoreError> {
+        let mut left = COLD;
         for (name, kinds) in inner.by_name() {
             for baseline in kinds.iter() {
                 let (day, (touched, since)) = {
                     let locked = baseline.lock();
-                    let Some(asleep) = locked.asleep() else { continue };
-                    (locked.last_day(), asleep.touched())
+                    let Some(cold) = locked.cold() else { continue };
+                    (locked.last_day(), cold.touched())
                 };
-                let counts_due = touched > 0 && since >= TOUCHED;
-                if left == 0 || !(inner.sweep_is_due(baseline, day) || counts_due) {
-                    continue;
+                let counts_due = touched >= MANY_TOUCHED || (touched > 0 && since >= COUNTS_INTERVAL);
+                if left > 0 && counts_due {
+                    left -= 1;
+                    count_cold(inner, store, &name, &kinds, baseline)?;
                 }
-                left -= 1;
-                inner.wake(store, &name, baseline).inspect_err(|_| inner.sweep_again(baseline))?;
-                sweep_one(inner, baseline);
-                write_one(inner, store, &name, &kinds, baseline, true)?;
-                inner.put_to_sleep(baseline);
+                if left > 0 && inner.sweep_is_due(baseline, day) {
+                    let swept = forget_cold(inner, store, &name, &kinds, baseline);
+                    if !matches!(swept, Ok(Swept::Nothing)) {
+                        left -= 1;
+                    }
+                    if !matches!(swept, Ok(Swept::Nothing | Swept::All)) {
+                        inner.sweep_again(baseline);
+                    }
+                    swept?;
+                }
             }
         }
         Ok(())
     }
 
-    /// Counts what ran of baselines that sleep in their rows, as many as there is time for.
+    /// Counts what ran of rows that are not in memory, as much as there is time for.
     fn count_touched(&self, inner: &Inner, store: &mut dyn Store, until: Instant) -> Result<(), StoreError> {
         if self.access == Access::Reader {
             return Ok(());
@@ -225,16 +256,16 @@ impl State {
         let mut left = 0;
         for (name, kinds) in inner.by_name() {
             for baseline in kinds.iter() {
-                if baseline.lock().asleep().is_none_or(|asleep| asleep.touched().0 == 0) {
-                    continue;
+                // What runs meanwhile waits for the next time.
+                let mut touched = baseline.lock().cold().map_or(0, |cold| cold.touched().0);
+                while touched > 0 {
+                    if Instant::now() + FLUSH_MARGIN > until {
+                        left += 1;
+                        break;
+                    }
+                    count_cold(inner, store, &name, &kinds, baseline)?;
+                    touched = touched.saturating_sub(BATCH);
                 }
-                if Instant::now() + FLUSH_MARGIN > until {
-                    left += 1;
-                    continue;
-                }
-                inner.wake(store, &name, baseline)?;
-                write_one(inner, store, &name, &kinds, baseline, true)?;
-                inner.put_to_sleep(baseline);
             }
         }
         if left == 0 {
@@ -299,14 +330,105 @@ fn write_one(
     Ok(())
 }
 
+/// Counts what ran of some rows that are not in memory. They are the ones that were seen last by now: of a baseline that
+/// does not sleep they come back into memory.
+fn count_cold(
+    inner: &Inner,
+    store: &mut dyn Store,
+    name: &Arc<str>,
+    kinds: &Kinds,
+    baseline: &Baseline,
+) -> Result<(), StoreError> {
+    let (kind, touched) = {
+        let mut locked = baseline.lock();
+        let kind = locked.kind;
+        (kind, locked.cold_mut().map_or_else(Vec::new, |cold| cold.take_touched(BATCH)))
+    };
+    if touched.is_empty() {
+        return Ok(());
+    }
+    let touches: HashMap<u128, Touch> = touched.into_iter().collect();
+    let keys: Vec<_> = touches.keys().copied().collect();
+    let saved = store.find(name, kind, &keys).and_then(|mut rows| {
+        rows.iter_mut().for_each(|row| touches[&row.key].count_in(row));
+        store.save(name, &kinds.record(), &rows).map(|()| rows)
+    });
+    match saved {
+        Ok(rows) => {
+            inner.shared.counters.rows_saved(rows.len() as u64);
+            if baseline.lock().is_awake() {
+                inner.take_thawed(name, baseline, &keys, rows, false);
+            }
+            Ok(())
+        }
+        Err(error) => {
+            if let Some(cold) = baseline.lock().cold_mut() {
+                touches.into_iter().for_each(|(key, touch)| cold.give_touched(key, touch));
+            }
+            Err(error)
+        }
+    }
+}
+
+/// What came of sweeping rows that are not in memory.
+enum Swept {
+    /// There was nothing to forget.
+    Nothing,
+    All,
+    /// There is more.
+    Some,
+}
+
+/// Forgets rows that are not in memory and were not seen for long, some of them: they come into memory and are treated
+/// as those that are there.
+fn forget_cold(
+    inner: &Inner,
+    store: &mut dyn Store,
+    name: &Arc<str>,
+    kinds: &Kinds,
+    baseline: &Baseline,
+) -> Result<Swept, StoreError> {
+    let was_awake = baseline.lock().is_awake();
+    if was_awake {
+        sweep_one(inner, baseline);
+    }
+    let mut due = Vec::new();
+    let mut last = None;
+    while due.len() < BATCH {
+        let next = baseline.lock().due(last, &mut due, &inner.shared);
+        if next.is_none() {
+            break;
+        }
+        last = next;
+    }
+    if due.is_empty() {
+        return Ok(Swept::Nothing);
+    }
+    inner.wake(store, name, baseline)?;
+    let cold = baseline.lock().cold_among(&due, &inner.shared);
+    if !cold.is_empty() {
+        inner.thaw(store, name, baseline, &cold)?;
+    }
+    sweep_one(inner, baseline);
+    write_one(inner, store, name, kinds, baseline, true)?;
+    if due.len() >= BATCH {
+        return Ok(Swept::Some);
+    }
+    if !was_awake {
+        inner.put_to_sleep(baseline);
+    }
+    Ok(Swept::All)
+}
+
 /// Forgets what was not seen for long, a few rows at a time.
-fn sweep(inner: &Inner) {
+fn sweep(inner: &Inner, access: Access) {
     for (_, workload) in inner.workloads() {
-        let (day, awake) = {
+        let (day, whole) = {
             let locked = workload.lock();
-            (locked.last_day(), locked.is_awake())
+            // Where some rows are not in memory, these are swept with them; what only reads forgets those that are.
+            (locked.last_day(), locked.is_awake() && (access == Access::Reader || locked.cold().is_none()))
         };
-        if awake && inner.sweep_is_due(&workload, day) {
+        if whole && inner.sweep_is_due(&workload, day) {
             sweep_one(inner, &workload);
         }
     }

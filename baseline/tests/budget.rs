@@ -481,7 +481,9 @@ fn nothing_is_lost_while_baselines_go_to_sleep_and_wake_under_observation() {
                 scope.spawn(move || {
                     for n in 0..RUNS {
                         let workload = WORKLOADS[(n / 7 + thread) % WORKLOADS.len()];
-                        let verdict = patiently(engine, &sighting(workload, &execution(n % 40), 0));
+                        // Now and then something new, which needs the rows.
+                        let what = if n % 150 == 149 { 1_000 + 3 * n + thread } else { n % 40 };
+                        let verdict = patiently(engine, &sighting(workload, &execution(what), 0));
                         assert_ne!(verdict.standing, Standing::Waking);
                     }
                 })

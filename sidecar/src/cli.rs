@@ -205,9 +205,22 @@ pub(crate) struct Watch {
     pub(crate) learn_acts_for: Duration,
 
     /// What the baselines of all workloads may take in memory, in MiB: those that nothing asked for longest are kept as
-    /// exact keys and read back when they are needed
+    /// exact keys and read back when they are needed, and so are the rows seen least recently of one that is too large
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Baseline")]
     pub(crate) memory_budget: u32,
+
+    /// A workload learns at most this many different executions, and other acts of each kind; what goes beyond is scored
+    /// and not learned
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_rows as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Baseline")]
+    pub(crate) max_rows: u32,
+
+    /// At most this many are held or denied in a workload
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_held as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Baseline")]
+    pub(crate) max_held: u32,
+
+    /// At most this many workloads begin within an hour; others have no score
+    #[arg(long, value_name = "N", default_value_t = Settings::default().max_new_workloads as u32, value_parser = clap::value_parser!(u32).range(1..), help_heading = "Baseline")]
+    pub(crate) max_new_workloads: u32,
 
     /// From which score an execution is novel: auto (0.85, more on a day flooded with novelty) or a number; with a
     /// pattern, such as ci*=0.95, for some workloads; may be repeated
@@ -283,6 +296,9 @@ impl Watch {
             learn_for: self.learn_for,
             learn_acts_for: self.learn_acts_for,
             memory_budget: (self.memory_budget as usize) << 20,
+            max_rows: self.max_rows as usize,
+            max_held: self.max_held as usize,
+            max_new_workloads: self.max_new_workloads as usize,
             ..Settings::default()
         };
         if !self.replay.is_empty() {

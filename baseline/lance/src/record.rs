@@ -95,31 +95,37 @@ fn applied(value: &Value) -> Option<(u128, String)> {
 }
 
 /// What can be told of a workload from its rows alone, where its record is gone: it learns again, but from where it
-/// was.
-pub(crate) fn from_rows(rows: &[StoredRow]) -> WorkloadRecord {
-    let mut kinds: BTreeMap<Kind, Vec<&StoredRow>> = BTreeMap::new();
-    for row in rows {
-        kinds.entry(row.execution.kind).or_default().push(row);
+/// was. Of no rows it is nothing.
+#[derive(Debug, Default)]
+pub(crate) struct FromRows(BTreeMap<Kind, WorkloadRecord>);
+
+impl FromRows {
+    pub(crate) fn add(&mut self, row: &StoredRow) {
+        let new = || WorkloadRecord {
+            first_seen: Timestamp::MAX,
+            last_seen: Timestamp::MIN,
+            first_day: i32::MAX,
+            ..WorkloadRecord::default()
+        };
+        let record = self.0.entry(row.execution.kind).or_insert_with(new);
+        record.executions = record.executions.saturating_add(row.count);
+        record.first_seen = record.first_seen.min(row.first_seen);
+        record.last_seen = record.last_seen.max(row.last_seen);
+        record.first_day = record.first_day.min(row.first_day);
+        record.days.extend(row.days);
     }
-    let executions = kinds.remove(&Kind::Exec).unwrap_or_default();
-    let acts = kinds.into_iter().map(|(kind, rows)| (kind, of_kind(&rows))).collect();
-    WorkloadRecord { acts, ..of_kind(&executions) }
+
+    pub(crate) fn record(mut self) -> WorkloadRecord {
+        let executions = self.0.remove(&Kind::Exec).unwrap_or_default();
+        WorkloadRecord { acts: self.0, ..executions }
+    }
 }
 
-fn of_kind(rows: &[&StoredRow]) -> WorkloadRecord {
-    let mut days = DaySet::default();
-    for row in rows {
-        days.extend(row.days);
-    }
-    WorkloadRecord {
-        executions: rows.iter().fold(0, |sum, row| sum.saturating_add(row.count)),
-        first_seen: rows.iter().map(|row| row.first_seen).min().unwrap_or(0),
-        last_seen: rows.iter().map(|row| row.last_seen).max().unwrap_or(0),
-        first_day: rows.iter().map(|row| row.first_day).min().unwrap_or(0),
-        learned_at: None,
-        days,
-        ..WorkloadRecord::default()
-    }
+/// The same of rows that are at hand.
+pub(crate) fn from_rows(rows: &[StoredRow]) -> WorkloadRecord {
+    let mut record = FromRows::default();
+    rows.iter().for_each(|row| record.add(row));
+    record.record()
 }
 
 #[cfg(test)]

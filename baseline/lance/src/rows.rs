@@ -3,7 +3,7 @@
 //! A row whose checksum or one of whose values is impossible is left out and counted: what cannot be trusted must not
 //! become normal.
 
-use std::{ops::Range, sync::Arc};
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use anomaly_baseline::{DaySet, RowState, StoredRow};
 use anomaly_vectorizer::{Arguments, DIMENSIONS, Execution, Feature, FeatureClass, Kind, Seen};
@@ -69,6 +69,30 @@ pub(crate) fn decode(batch: &RecordBatch) -> Result<(Vec<Line>, u64), String> {
         }
     }
     Ok((lines, damaged))
+}
+
+/// Adds the row numbers of a batch whose kind and key are these to `numbers`.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn numbers_of(
+    batch: &RecordBatch,
+    kind: Kind,
+    keys: &HashSet<u128>,
+    numbers: &mut Vec<u64>,
+) -> Result<(), String> {
+    let column = |name| batch.column_by_name(name).ok_or_else(|| format!("column {name} is missing"));
+    let other = |name| format!("column {name} is of another type");
+    let kinds = column("kind")?.as_string_opt::<i32>().ok_or_else(|| other("kind"))?;
+    let all = column("key")?.as_fixed_size_binary_opt().ok_or_else(|| other("key"))?;
+    let ids = column("_rowid")?.as_primitive_opt::<UInt64Type>().ok_or_else(|| other("_rowid"))?;
+    for index in 0..batch.num_rows() {
+        let key = all.value(index).try_into().map(u128::from_be_bytes);
+        if key.is_ok_and(|key| keys.contains(&key)) && kinds.value(index) == kind.as_str() {
+            numbers.push(ids.value(index));
+        }
+    }
+    Ok(())
 }
 
 /// One builder a column, in the order of the schema.

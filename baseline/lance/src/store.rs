@@ -8,7 +8,7 @@ use std::{
     time::SystemTime,
 };
 
-use anomaly_baseline::{Access, FeedbackLog, Settled, Store, StoreError, StoredRow, WorkloadRecord};
+use anomaly_baseline::{Access, FeedbackLog, Part, Settled, Store, StoreError, StoredRow, WorkloadRecord};
 use anomaly_vectorizer::Embedder;
 use lancedb::Connection;
 
@@ -253,21 +253,28 @@ impl Store for LanceStore {
         access
     }
 
-    fn load(
-        &mut self,
-        each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
-    ) -> Result<Vec<String>, StoreError> {
-        self.load_all(each)
+    fn stream(&mut self, each: &mut dyn FnMut(&str, Part)) -> Result<Vec<String>, StoreError> {
+        self.stream_all(each)
     }
 
-    fn load_rows(
+    fn stream_rows(
         &mut self,
         workload: &str,
+        each: &mut dyn FnMut(Part),
         notices: &mut Vec<String>,
-    ) -> Result<Option<Vec<StoredRow>>, StoreError> {
-        let rows = self.load_one(workload);
+    ) -> Result<bool, StoreError> {
+        let found = self.stream_one(workload, each);
         notices.append(&mut self.notices);
-        rows
+        found
+    }
+
+    fn find(
+        &mut self,
+        workload: &str,
+        kind: anomaly_vectorizer::Kind,
+        keys: &[u128],
+    ) -> Result<Vec<StoredRow>, StoreError> {
+        self.find_rows(workload, kind, keys).map_err(|fault| fault.into_error("loading", workload))
     }
 
     fn save(

@@ -15,6 +15,7 @@ use lance::{
         builder::DatasetBuilder,
         cleanup::{CleanupPolicy, RemovalStats},
         fragment::FileFragment,
+        scanner::Scanner,
     },
 };
 use lancedb::{
@@ -32,6 +33,15 @@ const METADATA_CACHE: usize = 16 << 20;
 /// Rows that a compacted file has at least. Larger ones are left alone until rows in them are replaced, so that a
 /// large table is not rewritten whole for every handful of new rows.
 const ROWS_PER_FILE: usize = 8192;
+
+/// Rows that are read at a time: some two megabytes.
+const ROWS_AT_ONCE: usize = 1024;
+
+/// Keys that are.
+const KEYS_AT_ONCE: usize = 16_384;
+
+/// Bytes of files that are read ahead.
+const IO_BUFFER: u64 = 16 << 20;
 
 /// How many keys go into one deletion's condition.
 pub(crate) const KEYS_PER_DELETION: usize = 500;
@@ -64,15 +74,43 @@ impl Content {
     }
 
     fn add(&mut self, batch: &RecordBatch) -> Result<(), ReadError> {
+        let mut rest = Rest::default();
+        self.rows.append(&mut rest.take(batch)?);
+        self.add_rest(rest);
+        Ok(())
+    }
+
+    fn add_rest(&mut self, rest: Rest) {
+        let Rest { record, damaged, holds_deleted } = rest;
+        self.record = record.or(self.record.take());
+        self.damaged += damaged;
+        self.holds_deleted |= holds_deleted;
+    }
+}
+
+/// What a table has beside its rows.
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
+    pub(crate) record: Option<WorkloadRecord>,
+    /// Rows left out, see [`rows::decode`].
+    pub(crate) damaged: u64,
+    /// Whether its files hold rows that were deleted or replaced.
+    pub(crate) holds_deleted: bool,
+}
+
+impl Rest {
+    /// The rows of a batch; what else is in it is kept here.
+    fn take(&mut self, batch: &RecordBatch) -> Result<Vec<StoredRow>, ReadError> {
         let (lines, damaged) = rows::decode(batch).map_err(ReadError::Content)?;
         self.damaged += damaged;
+        let mut rows = Vec::with_capacity(lines.len());
         for line in lines {
             match line.record {
                 Some(record) => self.record = record::from_json(&record),
-                None => self.rows.push(line.row),
+                None => rows.push(line.row),
             }
         }
-        Ok(())
+        Ok(rows)
     }
 }
 
@@ -113,12 +151,60 @@ pub(crate) async fn version(folder: &Path, version: u64) -> lancedb::Result<Data
 /// Reads everything: a damaged data file shows itself only here.
 pub(crate) async fn read(dataset: &Dataset) -> Result<Content, ReadError> {
     let mut content = Content::of(identity(dataset)?);
-    let mut batches = dataset.scan().try_into_stream().await.map_err(lancedb::Error::from)?;
-    while let Some(batch) = batches.try_next().await.map_err(lancedb::Error::from)? {
-        content.add(&batch)?;
-    }
-    content.holds_deleted = dataset.count_deleted_rows().await.map_err(lancedb::Error::from)? > 0;
+    let mut rows = Vec::new();
+    let rest = stream(dataset, &mut |mut some| rows.append(&mut some)).await?;
+    content.rows = rows;
+    content.add_rest(rest);
     Ok(content)
+}
+
+/// The same, handing the rows over a part at a time.
+pub(crate) async fn stream(
+    dataset: &Dataset,
+    each: &mut dyn FnMut(Vec<StoredRow>),
+) -> Result<Rest, ReadError> {
+    let mut rest = Rest::default();
+    let scan = bounded(dataset, ROWS_AT_ONCE);
+    let mut batches = scan.try_into_stream().await.map_err(lancedb::Error::from)?;
+    while let Some(batch) = batches.try_next().await.map_err(lancedb::Error::from)? {
+        each(rest.take(&batch)?);
+    }
+    rest.holds_deleted = dataset.count_deleted_rows().await.map_err(lancedb::Error::from)? > 0;
+    Ok(rest)
+}
+
+/// The rows of these keys: the keys of all rows are looked through, and only those rows read.
+pub(crate) async fn find(
+    dataset: &Dataset,
+    kind: Kind,
+    keys: &HashSet<u128>,
+) -> Result<Vec<StoredRow>, ReadError> {
+    let mut scan = bounded(dataset, KEYS_AT_ONCE);
+    scan.project(&["kind", "key"]).map_err(lancedb::Error::from)?.with_row_id();
+    let mut batches = scan.try_into_stream().await.map_err(lancedb::Error::from)?;
+    let mut numbers = Vec::with_capacity(keys.len());
+    while let Some(batch) = batches.try_next().await.map_err(lancedb::Error::from)? {
+        rows::numbers_of(&batch, kind, keys, &mut numbers).map_err(ReadError::Content)?;
+        if numbers.len() >= keys.len() {
+            break;
+        }
+    }
+    drop(batches);
+    let mut found = Vec::with_capacity(numbers.len());
+    for numbers in numbers.chunks(ROWS_AT_ONCE) {
+        let batch =
+            dataset.take_rows(numbers, dataset.schema().clone()).await.map_err(lancedb::Error::from)?;
+        found.append(&mut Rest::default().take(&batch)?);
+    }
+    Ok(found)
+}
+
+/// A scan that has little of a table in memory at a time, whatever its size. By itself LanceDB reads ahead as many
+/// batches as there are cores, and two gigabytes of files.
+fn bounded(dataset: &Dataset, rows: usize) -> Scanner {
+    let mut scan = dataset.scan();
+    scan.batch_size(rows).batch_readahead(1).fragment_readahead(1).io_buffer_size(IO_BUFFER);
+    scan
 }
 
 /// Reads one of the parts that a table is stored in, of which each can be read without the others.

@@ -20,7 +20,7 @@ use crate::settings::{Settings, Threshold};
 use crate::store::{Access, StoreError};
 use crate::text::printable;
 use crate::verdict::{Sighting, Standing, Verdict};
-use crate::workload::{Shared, Workload};
+use crate::workload::{Loading, Shared, Workload};
 
 /// Rows that a decision changes under one lock of their workload.
 const AT_ONCE: usize = 256;
@@ -83,6 +83,9 @@ struct Begun {
 }
 
 type Baselines = HashMap<Arc<str>, Kinds>;
+
+/// The kinds of a workload that is being loaded.
+pub(crate) type LoadingKinds = BTreeMap<Kind, Loading>;
 
 /// What the engine and its thread share.
 pub(crate) struct Inner {
@@ -315,23 +318,35 @@ impl Inner {
     }
 
     /// A workload as the store kept it, each kind of act by itself, in the place of all that is known of it.
-    pub(crate) fn load(&self, name: &Arc<str>, mut record: WorkloadRecord, rows: Vec<StoredRow>) {
+    pub(crate) fn load(&self, name: &Arc<str>, mut record: WorkloadRecord, mut kinds: LoadingKinds) {
         let mut acts = std::mem::take(&mut record.acts);
+        for kind in Kind::ALL {
+            let record = if kind.is_act() { acts.remove(&kind) } else { Some(std::mem::take(&mut record)) };
+            let record = record.unwrap_or_default();
+            let loading = kinds.remove(&kind);
+            // Of a kind without either there is nothing; that rows came without a record has made it learn anew.
+            if record != WorkloadRecord::default() || loading.is_some() {
+                let loading = loading.unwrap_or_else(|| Loading::new(Arc::clone(name), kind, 0));
+                self.insert(Arc::clone(name), loading.finish(record, &self.shared));
+            }
+        }
+    }
+
+    /// Takes on rows of a workload that is being loaded, which may take so many bytes for each kind.
+    pub(crate) fn take_on(
+        &self,
+        name: &Arc<str>,
+        rows: Vec<StoredRow>,
+        room: usize,
+        kinds: &mut LoadingKinds,
+    ) {
         let mut by_kind: BTreeMap<Kind, Vec<StoredRow>> = BTreeMap::new();
         for row in rows {
             by_kind.entry(row.execution.kind).or_default().push(row);
         }
-        for kind in Kind::ALL {
-            let rows = by_kind.remove(&kind).unwrap_or_default();
-            let record = if kind.is_act() { acts.remove(&kind) } else { Some(std::mem::take(&mut record)) };
-            let record = record.unwrap_or_default();
-            // Of a kind without either there is nothing; that rows came without a record has made it learn anew.
-            if record != WorkloadRecord::default() || !rows.is_empty() {
-                self.insert(
-                    Arc::clone(name),
-                    Workload::load(Arc::clone(name), kind, record, rows, &self.shared),
-                );
-            }
+        for (kind, rows) in by_kind {
+            let new = || Loading::new(Arc::clone(name), kind, room);
+            kinds.entry(kind).or_insert_with(new).add(rows, &self.shared);
         }
     }
 

@@ -5,13 +5,14 @@
 
 mod inner;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anomaly_vectorizer::{Context, Embedder, Execution, Kind};
+use anomaly_vectorizer::{Context, Embedder, Embedding, Execution, Kind};
 use parking_lot::MutexGuard;
 
 use crate::budget::Memory;
@@ -20,18 +21,21 @@ use crate::counters::CounterValues;
 use crate::distance::Measure;
 use crate::elsewhere::Peering;
 use crate::inspect::{Inspection, RowView};
-use crate::row::{Day, RowState, Timestamp};
+use crate::row::{Day, RowState, StoredRow, Timestamp, key_in_surroundings};
 use crate::settings::Settings;
-use crate::store::{Access, Store, StoreError};
+use crate::store::{Access, Part, Store, StoreError};
 use crate::verdict::{Sighting, Standing, Teach, Verdict, WorkloadStatus};
 use crate::workload::{Shared, Workload};
 use crate::writer::{self, Request};
 
 use inner::Found;
-pub(crate) use inner::{Baseline, Inner, Kinds, Phase};
+pub(crate) use inner::{Baseline, Inner, Kinds, LoadingKinds, Phase};
 
 /// How long somebody who looks at rows waits for those that are not in memory.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Rows that are not in memory and are kept for somebody who looks at them.
+const MOST_READ: usize = 100_000;
 
 /// What was loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,9 +192,14 @@ impl Engine {
         }
     }
 
-    /// A baseline with its rows.
-    fn awake<'b>(&self, name: &Arc<str>, baseline: &'b Baseline) -> Option<MutexGuard<'b, Workload>> {
-        let awake = self.inner.awake(name, baseline, Instant::now() + PATIENCE, &|| self.nudge());
+    /// A baseline with its rows, those of these keys among them where it is too large for all.
+    fn awake<'b>(
+        &self,
+        name: &Arc<str>,
+        baseline: &'b Baseline,
+        keys: &[u128],
+    ) -> Option<MutexGuard<'b, Workload>> {
+        let awake = self.inner.awake(name, baseline, keys, Instant::now() + PATIENCE, &|| self.nudge());
         if awake.is_none() {
             self.inner
                 .notice(&format!("what workload {name} knows could not be read back into memory in time"));
@@ -204,13 +213,14 @@ impl Engine {
     }
 
     /// An engine in memory with a copy of one workload as it is now, for trying what must leave no trace. Of a workload
-    /// that does not exist the copy is empty.
+    /// that does not exist the copy is empty; of one that is too large for memory it has the rows that are there, and for
+    /// the others no answers but to repeats.
     pub fn copy_of(&self, workload: &str) -> Self {
         let Shared { settings, method, embedder, .. } = &self.inner.shared;
         let copy = Self::in_memory(settings.clone(), Arc::clone(embedder), *method);
         let name: Arc<str> = workload.into();
         for original in self.inner.kinds(workload).unwrap_or_default().iter() {
-            if let Some(original) = self.awake(&name, original) {
+            if let Some(original) = self.awake(&name, original, &[]) {
                 copy.inner.insert(Arc::clone(&name), original.clone());
             }
         }
@@ -253,11 +263,34 @@ impl Engine {
         self.rows_of(&|_| true, keep)
     }
 
-    /// The same of those workloads and kinds of acts alone that `of` wants: the others are not read back into memory.
+    /// The same of those workloads and kinds of acts alone that `of` wants: the others are not read back into memory. Of
+    /// a workload that is too large for memory all rows are read from the store for it; of those that are not in memory at
+    /// most 100,000 are kept, which is said.
     pub fn rows_of(
         &self,
         of: &dyn Fn(&WorkloadStatus) -> bool,
         keep: &dyn Fn(&str, RowState, &Execution) -> bool,
+    ) -> Vec<RowView> {
+        self.views(of, keep, true)
+    }
+
+    /// The same of what is held or denied alone, which is in memory where its workload is: nothing more is read.
+    pub fn held_or_denied(
+        &self,
+        of: &dyn Fn(&WorkloadStatus) -> bool,
+        keep: &dyn Fn(&str, RowState, &Execution) -> bool,
+    ) -> Vec<RowView> {
+        let keep = |workload: &str, state, execution: &Execution| {
+            matches!(state, RowState::Held | RowState::Denied) && keep(workload, state, execution)
+        };
+        self.views(of, &keep, false)
+    }
+
+    fn views(
+        &self,
+        of: &dyn Fn(&WorkloadStatus) -> bool,
+        keep: &dyn Fn(&str, RowState, &Execution) -> bool,
+        with_cold: bool,
     ) -> Vec<RowView> {
         let mut views = Vec::new();
         let mut workloads = self.inner.workloads();
@@ -267,19 +300,75 @@ impl Engine {
             if !of(&workload.lock().status(&self.inner.shared)) {
                 continue;
             }
-            if let Some(workload) = self.awake(name, workload) {
-                workload.views(keep, &mut views);
+            let Some(locked) = self.awake(name, workload, &[]) else { continue };
+            locked.views(keep, &mut views);
+            let (kind, cold) = (locked.kind, with_cold && locked.cold().is_some());
+            let there = if cold { locked.keys() } else { HashSet::new() };
+            drop(locked);
+            if cold {
+                let (mut kept, mut left_out) = (0, 0);
+                self.read(name, kind, &there, &mut |row| {
+                    if !keep(name, row.state, &row.execution) {
+                        return;
+                    }
+                    if kept >= MOST_READ {
+                        left_out += 1;
+                        return;
+                    }
+                    kept += 1;
+                    let runs = workload.lock().cold().map_or(0, |cold| cold.runs(row.key));
+                    views.push(RowView::of(name, row, runs));
+                });
+                if left_out > 0 {
+                    self.inner.notice(&format!(
+                        "{left_out} rows of workload {name} are left out of what is listed"
+                    ));
+                }
             }
         }
         views
+    }
+
+    /// Every row that the store has of a baseline, but for those of these keys.
+    fn read(&self, name: &Arc<str>, kind: Kind, but: &HashSet<u128>, each: &mut dyn FnMut(StoredRow)) {
+        let Some(writer) = &self.writer else { return };
+        let (sender, parts) = sync_channel(1);
+        let mut request = Request::Read(Arc::clone(name), sender);
+        let until = Instant::now() + PATIENCE;
+        while let Err(refused) = writer.requests.try_send(request) {
+            let (TrySendError::Full(back) | TrySendError::Disconnected(back)) = refused;
+            request = back;
+            if Instant::now() >= until {
+                return self.inner.notice(&format!("the rows of workload {name} could not be read in time"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let mut told = HashSet::new();
+        for part in parts {
+            let Part::Rows(rows) = part else { continue };
+            // A damaged table is read again from the start.
+            let of_these = |row: &StoredRow| row.execution.kind == kind && !but.contains(&row.key);
+            rows.into_iter().filter(of_these).filter(|row| told.insert(row.key)).for_each(&mut *each);
+        }
     }
 
     /// How many executions, or other acts of this kind, a workload learned on the day `from` or later; 0 for one that does
     /// not exist.
     pub fn learned_since(&self, workload: &str, kind: Kind, from: Day) -> usize {
         let kinds = self.inner.kinds(workload).unwrap_or_default();
-        let baseline = kinds.get(kind).and_then(|baseline| self.awake(&workload.into(), baseline));
-        baseline.map_or(0, |baseline| baseline.learned_since(from))
+        let name = workload.into();
+        let Some(locked) = kinds.get(kind).and_then(|baseline| self.awake(&name, baseline, &[])) else {
+            return 0;
+        };
+        let mut learned = locked.learned_since(from);
+        if locked.may_have_cold_since(from) {
+            let there = locked.keys();
+            drop(locked);
+            self.read(&name, kind, &there, &mut |row| {
+                learned += usize::from(row.state == RowState::Active && row.first_day >= from);
+            });
+        }
+        learned
     }
 
     /// How the score of a row comes about, were it to run now in the surroundings that it was seen in; `None` where
@@ -287,14 +376,19 @@ impl Engine {
     pub fn inspect_row(&self, workload: &str, key: u128) -> Option<Inspection> {
         let kinds = self.inner.kinds(workload)?;
         let name = workload.into();
-        kinds.iter().find_map(|baseline| self.awake(&name, baseline)?.inspect_row(key, &self.inner.shared))
+        kinds
+            .iter()
+            .find_map(|baseline| self.awake(&name, baseline, &[key])?.inspect_row(key, &self.inner.shared))
     }
 
     /// How the score of an execution comes about, were it to run now; `None` where there is no such workload, or nothing
     /// of this kind was seen of it. Nothing is learned and no account changed.
     pub fn inspect(&self, workload: &str, execution: &Execution, context: &Context) -> Option<Inspection> {
         let kinds = self.inner.kinds(workload)?;
-        let baseline = self.awake(&workload.into(), kinds.get(execution.kind)?)?;
+        let mut embedding = Embedding::default();
+        self.inner.shared.embedder.embed(execution, &mut embedding);
+        let keys = [embedding.key, key_in_surroundings(embedding.key, (*context).into())];
+        let baseline = self.awake(&workload.into(), kinds.get(execution.kind)?, &keys)?;
         Some(baseline.inspect(execution, context, &self.inner.shared))
     }
 
@@ -314,7 +408,7 @@ impl Engine {
     pub fn unsaved_rows(&self) -> usize {
         let unsaved = |baseline: &Baseline| {
             let baseline = baseline.lock();
-            baseline.waiting(true) + baseline.asleep().map_or(0, |asleep| asleep.touched().0)
+            baseline.waiting(true) + baseline.cold().map_or(0, |cold| cold.touched().0)
         };
         self.inner.workloads().iter().map(|(_, baseline)| unsaved(baseline)).sum()
     }

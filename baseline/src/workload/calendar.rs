@@ -6,7 +6,7 @@
 //! Otherwise a minute in 2040 would stop the days, and with them the alert budget and the retention, until then.
 
 use super::{Shared, Workload};
-use crate::history::Today;
+use crate::history::{Today, WINDOW};
 use crate::retention::{Fate, fate_of};
 use crate::row::{Day, DaySet, RowState, Timestamp, WorkloadRecord};
 use crate::rows::Unsaved;
@@ -18,6 +18,9 @@ impl Workload {
             self.behind = None;
             self.today = Today::new(day);
             self.own.roll(day);
+            if let Some(cold) = self.cold_mut() {
+                cold.roll(day.saturating_sub(WINDOW));
+            }
             self.calibrate(shared);
         } else if day >= self.today.day.saturating_sub(1) {
             self.behind = None;
@@ -77,7 +80,13 @@ impl Workload {
         (end < self.rows.end()).then_some(end)
     }
 
-    /// Whether a sweep would change nothing today.
+    /// Adds to `due` rows that are not in memory and that a sweep would change today, of some hundred after `start`.
+    /// Returns where to go on, or `None` at the end.
+    pub(crate) fn due(&self, start: Option<u128>, due: &mut Vec<u128>, shared: &Shared) -> Option<u128> {
+        self.cold()?.due(start, &self.record.days, shared.settings.retention_days, due)
+    }
+
+    /// Whether a sweep would change nothing today among the rows in memory.
     pub(crate) fn is_swept(&self, shared: &Shared) -> bool {
         let calendar = self.record.days;
         let rows = (0..self.rows.end()).filter_map(|number| self.rows.get(number));

@@ -2,9 +2,11 @@
 
 use anomaly_vectorizer::{Context, Execution, Seen, Vector};
 
+use super::cold::Cold;
 use super::{Shared, WorkSpace, Workload};
+use crate::calibration::OWN_FROM;
 use crate::features;
-use crate::history::{Group, OwnDays, days_to_promote};
+use crate::history::{Group, OwnDays, WINDOW, days_to_promote};
 use crate::row::{DaySet, RowState};
 use crate::rows::{Row, Unsaved};
 use crate::settings::Settings;
@@ -133,6 +135,10 @@ impl Workload {
     pub(crate) fn add_up(&mut self, shared: &Shared) {
         self.seen = Seen::default();
         self.own = OwnDays::default();
+        if let Some(mut cold) = self.cold.take() {
+            self.add_up_cold(&mut cold);
+            self.cold = Some(cold);
+        }
         for number in 0..self.rows.end() {
             let Some(row) = self.rows.get(number).filter(|row| row.state == RowState::Active) else {
                 continue;
@@ -143,6 +149,15 @@ impl Workload {
             }
         }
         self.calibrate(shared);
+    }
+
+    /// Adds up what active rows that are not in memory do.
+    pub(super) fn add_up_cold(&mut self, cold: &mut Cold) {
+        self.seen.extend(cold.seen_by_active());
+        cold.roll(self.today.day.saturating_sub(WINDOW));
+        for (day, group) in cold.news() {
+            self.own.note(day, OWN_FROM, group, self.today.day);
+        }
     }
 
     /// An active row is seen in a context it was never seen in.
@@ -167,8 +182,8 @@ impl Workload {
         let Sighting { execution, context, time, day, .. } = *sighting;
         let settings = &shared.settings;
         let room = match state {
-            RowState::Active => self.rows.count(RowState::Active) < settings.max_rows,
-            _ => self.rows.count(RowState::Held) + self.rows.count(RowState::Denied) < settings.max_held,
+            RowState::Active => self.count(RowState::Active) < settings.max_rows,
+            _ => self.count(RowState::Held) + self.count(RowState::Denied) < settings.max_held,
         };
         let room = room && self.rows.crowds.has_room(&scratch.packed, state);
         if !room {

@@ -1,7 +1,10 @@
 //! One workload: its rows, its learning, and the way of an execution through them.
 
 mod calendar;
+mod cold;
+mod cool;
 mod learn;
+mod load;
 mod others;
 mod save;
 mod sleep;
@@ -22,15 +25,18 @@ use crate::features::{self, Packed};
 use crate::history::{Group, OwnDays, Today};
 use crate::index::{Index, Scratch};
 use crate::learning;
-use crate::row::{Day, RowState, StoredRow, Timestamp, WorkloadRecord, key_in_surroundings};
-use crate::rows::{Row, Rows, Unsaved, from_stored};
+use crate::row::{Day, RowState, Timestamp, WorkloadRecord, key_in_surroundings};
+use crate::rows::{Row, Rows, Unsaved};
 use crate::score::{Level, Score};
 use crate::settings::{Settings, Threshold};
 use crate::verdict::{Progress, Sighting, Standing, Teach, Verdict, WorkloadStatus};
 
+pub(crate) use self::cold::Touch;
+use self::cold::{Answer, Cold};
+pub(crate) use self::cool::{LEAST_ROWS, cut};
 use self::learn::never_learn;
+pub(crate) use self::load::Loading;
 use self::save::UnsavedRows;
-pub(crate) use self::sleep::{Asleep, Gathered, Touch};
 
 /// What every workload of an engine shares.
 pub(crate) struct Shared {
@@ -79,8 +85,8 @@ pub(crate) struct Workload {
     shrunk: bool,
     /// Made when it is needed.
     scratch: Option<Box<WorkSpace>>,
-    /// What is kept in the place of rows that are not in memory.
-    asleep: Option<Box<Asleep>>,
+    /// What is kept in the place of rows that are not in memory: some of them, or all where it sleeps.
+    cold: Option<Box<Cold>>,
     /// The turn in which it was asked last.
     pub(crate) used: u64,
     /// The turn until which its rows stay, because somebody waited for them and has not asked again yet.
@@ -125,42 +131,16 @@ impl Workload {
             told: 0,
             shrunk: false,
             scratch: None,
-            asleep: None,
+            cold: None,
             used: 0,
             owed_until: 0,
         }
     }
 
-    /// A kind of act of a workload as the store kept it. Its last day is today until a later one is seen.
-    pub(crate) fn load(
-        name: Arc<str>,
-        kind: Kind,
-        record: WorkloadRecord,
-        rows: Vec<StoredRow>,
-        shared: &Shared,
-    ) -> Self {
-        let day = record.days.last.max(record.first_day);
-        let mut workload = Self::new(name, kind, shared, record.first_seen, record.first_day);
-        workload.record = record;
-        workload.today = Today::new(day);
-        for row in rows.into_iter().map(from_stored) {
-            let (state, key) = (row.state, row.key);
-            let number = workload.rows.insert(row);
-            if state == RowState::Active {
-                workload.activate(number, shared);
-            } else if state == RowState::Held {
-                workload.resume_today(key, shared.settings.warn);
-                workload.resume_warning(key, shared);
-            }
-        }
-        workload.calibration = workload.own.calibration(shared.method.prior, workload.record.first_day, day);
-        workload
-    }
-
     /// Scores an execution, and learns from it what the policy allows.
     pub(crate) fn observe(&mut self, sighting: &Sighting<'_>, shared: &Shared) -> Verdict {
         self.used = shared.turn();
-        if self.asleep.is_some() {
+        if !self.is_awake() {
             return self.observe_asleep(sighting, shared);
         }
         self.owed_until = 0;
@@ -202,6 +182,13 @@ impl Workload {
             // What comes after a quiet while is no part of the warm-up any more.
             self.end_learning_if_enough(time, shared);
         }
+        let without_row = self.without_row(key, &context);
+        if let (Answer::Needed, needed) = without_row {
+            if let Some(cold) = &mut self.cold {
+                cold.ask_for([needed]);
+            }
+            return self.unscored(Standing::Waking);
+        }
         let learning = self.record.learned_at.is_none();
         let row = self.rows.find(key);
         let active = row.and_then(|number| self.rows.get(number)).filter(|row| row.state == RowState::Active);
@@ -212,6 +199,9 @@ impl Workload {
         }
         if let Some(number) = row.filter(|_| is_repeat) {
             return self.repeat(number, sighting, shared);
+        }
+        if let (Answer::Repeat, key) = without_row {
+            return self.repeat_without_row(key, sighting, shared);
         }
         features::pack_all(&scratch.embedding.features, &mut scratch.packed);
         let query = Query::new(&scratch.packed, &context, &scratch.embedding.vector);
@@ -256,7 +246,7 @@ impl Workload {
             execution,
             &context,
             found.nearest.and_then(|number| self.rows.get(number)),
-            &|feature| self.known.contains_key(&feature),
+            &|feature| self.knows(feature),
             denied,
         );
         let standing = match teach {
@@ -347,13 +337,12 @@ impl Workload {
     pub(crate) fn search(&self, query: &Query<'_>, shared: &Shared, scratch: &mut Scratch) -> Found {
         let (candidates, compared) =
             self.index.nearest(query.vector, distance::CANDIDATES, shared.method.exact_search, scratch);
-        shared.counters.compared(compared, self.index.len());
+        let elsewhere = self.cold.as_ref().map_or(0, |cold| cold.count(RowState::Active));
+        shared.counters.compared(compared, self.index.len() + elsewhere);
         let rows =
             candidates.filter_map(|(similarity, number)| Some((similarity, number, self.rows.get(number)?)));
-        let (distance, nearest) = shared
-            .method
-            .measure
-            .nearest(query, rows, &self.seen, &|feature| self.known.contains_key(&feature));
+        let (distance, nearest) =
+            shared.method.measure.nearest(query, rows, &self.seen, &|feature| self.knows(feature));
         Found { distance, nearest }
     }
 
@@ -410,6 +399,15 @@ impl Workload {
         }
     }
 
+    /// What it takes in memory, in bytes, estimated.
+    pub(crate) fn bytes(&self) -> usize {
+        let known = self.known.capacity() * (size_of::<(Packed, u32)>() + 1) * 8 / 7;
+        let scratch = if self.scratch.is_some() { 2 * size_of::<WorkSpace>() } else { 0 };
+        let rows = self.rows.bytes() + self.index.bytes() + known + scratch + self.today.bytes();
+        // Its lock and its place in the map of workloads, beside itself.
+        size_of::<Self>() + 256 + rows + self.cold.as_ref().map_or(0, |cold| cold.bytes())
+    }
+
     /// The last day that was seen.
     pub(crate) fn last_day(&self) -> Day {
         self.today.day
@@ -425,6 +423,7 @@ impl Workload {
             learned_at,
             executions,
             rows: self.count(RowState::Active),
+            in_memory: self.rows.count(RowState::Active),
             elsewhere: self.known_elsewhere(),
             held: self.count(RowState::Held),
             denied: self.count(RowState::Denied),

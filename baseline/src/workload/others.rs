@@ -22,9 +22,28 @@ impl Workload {
             let foreign = Foreign { state: row.state, count: row.count, own: None, told };
             match self.rows.find(row.key) {
                 Some(number) => self.tell_known(number, row, foreign, shared),
+                // It is learned here as it is there, and how often it was seen there is not worth a row in memory. What
+                // would change it was asked for before; where that did not come, it is told again with the next news.
+                None if self.cold().is_some_and(|cold| cold.has(row.key)) => {}
                 None => self.tell_new(row, foreign, shared),
             }
         }
+    }
+
+    /// Which of these rows are not in memory here and change by what is told of them.
+    pub(crate) fn needed_to_tell(&self, rows: &[StoredRow]) -> Vec<u128> {
+        let Some(cold) = self.cold() else { return Vec::new() };
+        let changes = |row: &&StoredRow| {
+            let same = cold.state(row.key) == Some(RowState::Active)
+                && row.state == RowState::Active
+                && cold.seen(row.key).is_some_and(|seen| {
+                    let mut both = seen;
+                    both.extend(row.seen);
+                    both == seen
+                });
+            cold.has(row.key) && !same
+        };
+        rows.iter().filter(changes).map(|row| row.key).collect()
     }
 
     fn tell_known(&mut self, number: u32, stored: &StoredRow, mut foreign: Foreign, shared: &Shared) {
@@ -56,12 +75,10 @@ impl Workload {
         let stands_alone = stored.state == RowState::Denied || stored.key == embedding.key;
         let room = match stored.state {
             RowState::Active => {
-                self.rows.count(RowState::Active) < shared.settings.max_rows
+                self.count(RowState::Active) < shared.settings.max_rows
                     && self.has_room_for(&embedding.features)
             }
-            _ => {
-                self.rows.count(RowState::Held) + self.rows.count(RowState::Denied) < shared.settings.max_held
-            }
+            _ => self.count(RowState::Held) + self.count(RowState::Denied) < shared.settings.max_held,
         };
         if !stands_alone {
             return;
@@ -114,7 +131,7 @@ impl Workload {
         // A claim to have learned everything of which there is nothing would make everything news.
         if let Some(at) = learned_at
             && self.record.learned_at.is_none()
-            && self.rows.count(RowState::Active) > 0
+            && self.count(RowState::Active) > 0
         {
             self.finish_learning(at);
         }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use anomaly_baseline::{
-    Access, Engine, FeedbackLog, Method, Settings, Settled, Store, StoreError, StoredRow, WorkloadRecord,
+    Access, Engine, FeedbackLog, Method, Part, Settings, Settled, Store, StoreError, StoredRow,
+    WorkloadRecord,
 };
 use anomaly_vectorizer::Hashed;
 use parking_lot::Mutex;
@@ -56,28 +57,41 @@ fn unless(failing: &AtomicBool) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Hands a table over, as a store does: now and then it begins again.
+fn parts((record, rows): Table, each: &mut dyn FnMut(Part)) {
+    each(Part::Begin);
+    let rows: Vec<_> = rows.into_values().collect();
+    each(Part::Rows(rows.iter().take(3).cloned().collect()));
+    each(Part::Begin);
+    rows.chunks(97).for_each(|rows| each(Part::Rows(rows.to_vec())));
+    each(Part::End(record));
+}
+
 impl Store for Memory {
     fn access(&mut self) -> Access {
         if self.reader.load(SeqCst) { Access::Reader } else { Access::Writer }
     }
 
-    fn load(
-        &mut self,
-        each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
-    ) -> Result<Vec<String>, StoreError> {
-        for (name, (record, rows)) in self.tables.lock().clone() {
-            each(name, record, rows.into_values().collect());
+    fn stream(&mut self, each: &mut dyn FnMut(&str, Part)) -> Result<Vec<String>, StoreError> {
+        for (name, table) in self.tables.lock().clone() {
+            parts(table, &mut |part| each(&name, part));
         }
         Ok(Vec::new())
     }
 
-    fn load_rows(
+    fn stream_rows(
         &mut self,
         workload: &str,
+        each: &mut dyn FnMut(Part),
         _: &mut Vec<String>,
-    ) -> Result<Option<Vec<StoredRow>>, StoreError> {
+    ) -> Result<bool, StoreError> {
         unless(&self.unreadable)?;
-        Ok(self.tables.lock().get(workload).map(|(_, rows)| rows.values().cloned().collect()))
+        let table = self.tables.lock().get(workload).cloned();
+        let found = table.is_some();
+        if let Some(table) = table {
+            parts(table, each);
+        }
+        Ok(found)
     }
 
     fn save(

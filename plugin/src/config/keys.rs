@@ -87,6 +87,18 @@ pub(super) const KEYS: &[Key] = &[
         description: "What the baselines of all workloads may take in memory, in MiB. Those that nothing asked for \
                       longest are kept as exact keys and read back when they are needed.",
         example: "256" },
+    Key { name: "max_rows", kind: Kind::Count, title: "Executions learned",
+        description: "How many different executions, and other acts of each kind, a workload learns at most. What goes \
+                      beyond is scored and not learned.",
+        example: "100000" },
+    Key { name: "max_held", kind: Kind::Count, title: "Executions held",
+        description: "How many different executions, and other acts of each kind, are held or denied at most in a \
+                      workload. What goes beyond is scored and not kept.",
+        example: "1000" },
+    Key { name: "max_new_workloads", kind: Kind::Count, title: "New workloads an hour",
+        description: "How many workloads may begin within an hour: what starts containers without end under ever new \
+                      names would otherwise fill the database. Others have no score.",
+        example: "5000" },
     Key { name: "scrub", kind: Kind::Names, title: "Names of secrets",
         description: "Flags, variables, fields and headers of these names have secret values, beside the many that are \
                       known; capitals make no difference.",

@@ -149,6 +149,9 @@ impl Config {
                 let budget = budget.and_then(|mib| mib.checked_mul(1 << 20));
                 settings.memory_budget = budget.ok_or("a number of MiB, at least 1")?;
             }
+            "max_rows" => settings.max_rows = at_least_one(value).ok_or(AT_LEAST_ONE)?,
+            "max_held" => settings.max_held = at_least_one(value).ok_or(AT_LEAST_ONE)?,
+            "max_new_workloads" => settings.max_new_workloads = at_least_one(value).ok_or(AT_LEAST_ONE)?,
             "retention_days" => {
                 let days = value.as_u64().and_then(|days| u16::try_from(days).ok()).filter(|days| *days > 0);
                 settings.retention_days = days.ok_or("a number of days from 1 to 65535")?;
@@ -179,6 +182,9 @@ impl Config {
             "warn" => settings.warn.value().to_string(),
             "critical" => settings.critical.value().to_string(),
             "memory_budget" => (settings.memory_budget >> 20).to_string(),
+            "max_rows" => settings.max_rows.to_string(),
+            "max_held" => settings.max_held.to_string(),
+            "max_new_workloads" => settings.max_new_workloads.to_string(),
             "retention_days" => settings.retention_days.to_string(),
             _ => unreachable!("the caller took the name from the table of keys"),
         }
@@ -187,6 +193,13 @@ impl Config {
 
 const A_SCORE: &str = "a number from 0 to 1 with at most four digits";
 const A_DURATION: &str = "a duration: a whole number and s, m, h or d";
+/// Rows and workloads are numbered in four bytes.
+const AT_LEAST_ONE: &str = "a whole number from 1 to 4294967295";
+
+fn at_least_one(value: &Value) -> Option<usize> {
+    let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+    number.filter(|number| *number > 0).map(|number| number as usize)
+}
 
 fn secret(value: &Value) -> Option<String> {
     text(value).filter(|name| Scrubber::is_name(name)).map(str::to_owned)

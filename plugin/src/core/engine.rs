@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anomaly_baseline::{Access, Engine, Loaded, Method, Store, StoreError, StoredRow, WorkloadRecord};
+use anomaly_baseline::{Access, Engine, Loaded, Method, Part, Store, StoreError, StoredRow, WorkloadRecord};
 use anomaly_lance::{LanceStore, StoreOptions};
 use anomaly_vectorizer::Hashed;
 
@@ -79,15 +79,17 @@ impl Store for Newer {
         Access::Reader
     }
 
-    fn load(
-        &mut self,
-        _: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
-    ) -> Result<Vec<String>, StoreError> {
+    fn stream(&mut self, _: &mut dyn FnMut(&str, Part)) -> Result<Vec<String>, StoreError> {
         self.0.take().map_or_else(|| Ok(Vec::new()), Err)
     }
 
-    fn load_rows(&mut self, _: &str, _: &mut Vec<String>) -> Result<Option<Vec<StoredRow>>, StoreError> {
-        Ok(None)
+    fn stream_rows(
+        &mut self,
+        _: &str,
+        _: &mut dyn FnMut(Part),
+        _: &mut Vec<String>,
+    ) -> Result<bool, StoreError> {
+        Ok(false)
     }
 
     fn save(&mut self, _: &str, _: &WorkloadRecord, _: &[StoredRow]) -> Result<(), StoreError> {

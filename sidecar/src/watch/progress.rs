@@ -192,6 +192,7 @@ mod tests {
             learned_at: None,
             executions,
             rows: 7,
+            in_memory: 7,
             elsewhere: 0,
             held: 0,
             denied: 0,

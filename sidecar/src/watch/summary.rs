@@ -152,6 +152,7 @@ mod tests {
             learned_at: None,
             executions,
             rows: 12,
+            in_memory: 0,
             elsewhere: 0,
             held: 1,
             denied: 0,

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use anomaly_baseline::{Access, Store, StoreError, StoredRow, WorkloadRecord};
+use anomaly_baseline::{Access, Part, Store, StoreError, StoredRow, WorkloadRecord};
 use anomaly_exchange::{Portion, Reader, Writer};
 use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Hashed, Kind};
@@ -53,22 +53,25 @@ impl Store for Database {
         Access::Writer
     }
 
-    fn load(
-        &mut self,
-        each: &mut dyn FnMut(String, WorkloadRecord, Vec<StoredRow>),
-    ) -> Result<Vec<String>, StoreError> {
+    fn stream(&mut self, each: &mut dyn FnMut(&str, Part)) -> Result<Vec<String>, StoreError> {
         for (workload, (record, rows)) in &self.workloads {
-            each(workload.clone(), record.clone(), rows.values().cloned().collect());
+            each(workload, Part::Begin);
+            each(workload, Part::Rows(rows.values().cloned().collect()));
+            each(workload, Part::End(record.clone()));
         }
         Ok(Vec::new())
     }
 
-    fn load_rows(
+    fn stream_rows(
         &mut self,
         workload: &str,
+        each: &mut dyn FnMut(Part),
         _: &mut Vec<String>,
-    ) -> Result<Option<Vec<StoredRow>>, StoreError> {
-        Ok(self.workloads.get(workload).map(|(_, rows)| rows.values().cloned().collect()))
+    ) -> Result<bool, StoreError> {
+        let Some((_, rows)) = self.workloads.get(workload) else { return Ok(false) };
+        each(Part::Begin);
+        each(Part::Rows(rows.values().cloned().collect()));
+        Ok(true)
     }
 
     fn save(

@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anomaly_baseline::Store;
+use anomaly_baseline::{Part, Store};
+use anomaly_vectorizer::Kind;
 
 use crate::common::*;
 
@@ -89,5 +90,48 @@ fn cost_of_fifty_tables() {
     for (name, value) in store.counters().all() {
         println!("{name} {value}");
     }
+    memory("after");
+}
+
+#[test]
+#[ignore = "a measurement, not a check"]
+fn cost_of_a_million_rows() {
+    const ROWS: u64 = 1_000_000;
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = open(directory.path());
+    for start in (0..ROWS).step_by(50_000) {
+        let rows = rows(start..start + 50_000);
+        let ((), wall, cpu) = cost(|| store.save("host", &record(1), &rows).unwrap());
+        if start % 250_000 == 0 {
+            println!("50,000 rows more than {start}: {wall:?} ({cpu:?} of a processor)");
+        }
+    }
+    drop(store);
+    // What was resident before is no part of it.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    memory("before");
+    let mut store = open(directory.path());
+    let (count, wall, cpu) = cost(|| {
+        let mut count = 0;
+        let each = &mut |_: &str, part| {
+            if let Part::Rows(rows) = part {
+                count += rows.len();
+            }
+        };
+        store.stream(each).unwrap();
+        count
+    });
+    println!("read in parts: {wall:?} ({cpu:?} of a processor) for {count} rows");
+    memory("read");
+    println!("{} kB resident at most", status("VmHWM"));
+    twenty("find 1 row", |round| drop(store.find("host", Kind::Exec, &[row(round * 999).key]).unwrap()));
+    let keys: Vec<_> = (0..2_048).map(|number| row(number * 480).key).collect();
+    twenty("find 2,048 rows", |_| assert_eq!(store.find("host", Kind::Exec, &keys).unwrap().len(), 2_048));
+    twenty("save of 1 new row", |round| {
+        store.save("host", &record(2), &rows(ROWS + round..ROWS + round + 1)).unwrap();
+    });
+    let changed: Vec<_> = (0..2_048).map(|number| row(number * 480)).collect();
+    twenty("save of 2,048 changed rows", |_| store.save("host", &record(2), &changed).unwrap());
+    println!("{} kB resident at most", status("VmHWM"));
     memory("after");
 }

@@ -8,7 +8,7 @@ use anomaly_api::model::{Decided, Decision, DecisionAction, GivenDecision, HeldG
 use anomaly_api::{Caller, ServiceError};
 use anomaly_baseline::text::printable;
 use anomaly_baseline::{Action, Engine, Feedback, RowState, RowView, Score, Timestamp, WorkloadStatus};
-use anomaly_vectorizer::Kind;
+use anomaly_vectorizer::{Execution, Kind};
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::{Decisions, compared, pattern, seconds};
@@ -39,12 +39,15 @@ pub(super) fn held(engine: &Engine, query: &HeldQuery) -> Result<Vec<HeldGroup>,
             RowState::Forgotten => true,
         })
     };
-    let rows = engine.rows_of(
-        &|status| {
-            has_any(status) && workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload))
-        },
-        &|_, state, _| wanted.contains(&state),
-    );
+    let of = |status: &WorkloadStatus| {
+        has_any(status) && workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload))
+    };
+    let keep = |_: &str, state, _: &Execution| wanted.contains(&state);
+    let rows = if wanted.iter().all(|state| matches!(state, RowState::Held | RowState::Denied)) {
+        engine.held_or_denied(&of, &keep)
+    } else {
+        engine.rows_of(&of, &keep)
+    };
     Ok(gather(engine, rows, false).iter().map(group).collect())
 }
 
