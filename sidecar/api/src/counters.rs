@@ -8,8 +8,9 @@ use axum::http::StatusCode;
 
 use crate::model::{Metric, MetricKind, Sample};
 
-/// Every status that is answered, in the order of its counters; others are counted as the last.
-const STATUSES: [u16; 16] = [200, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 500, 503, 504, 431, 0];
+/// Every status that is answered; the last place is for those that are not in the list.
+const STATUSES: [u16; 15] = [200, 304, 400, 401, 403, 404, 405, 408, 413, 415, 422, 500, 503, 504, OTHER];
+const OTHER: u16 = 0;
 
 /// What the server counted since its start. Clones share the numbers.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +56,7 @@ impl Counters {
     pub fn requests(&self, status: u16) -> u64 {
         STATUSES
             .iter()
-            .position(|known| *known == status && status != 0)
+            .position(|known| *known == status && status != OTHER)
             .map_or(0, |place| self.0.requests[place].load(Relaxed))
     }
 
@@ -88,7 +89,8 @@ impl Counters {
             samples: vec![Sample { labels: vec![], value: value as f64 }],
         };
         let requests = STATUSES.iter().zip(&self.0.requests).map(|(status, count)| {
-            let status = if *status == 0 { Cow::Borrowed("other") } else { Cow::Owned(status.to_string()) };
+            let status =
+                if *status == OTHER { Cow::Borrowed("other") } else { Cow::Owned(status.to_string()) };
             Sample { labels: vec![("status", status)], value: count.load(Relaxed) as f64 }
         });
         vec![

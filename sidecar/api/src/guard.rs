@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -122,7 +122,6 @@ pub(crate) async fn no_such_path() -> Refusal {
 
 /// The answer to a method that a path does not have; the router adds which ones it has.
 pub(crate) async fn no_such_method() -> Refusal {
-    debug_assert_eq!(ErrorCode::MethodNotAllowed.status(), StatusCode::METHOD_NOT_ALLOWED);
     Refusal::new(
         ErrorCode::MethodNotAllowed,
         "this path does not take that method: use the one that 'Allow' names",
