@@ -213,11 +213,12 @@ fn findings_are_filtered_and_paged() {
         FindingsQuery { limit: Some(0), ..Default::default() },
         FindingsQuery { min_score: Some(f64::NAN), ..Default::default() },
         FindingsQuery { since: Some(f64::INFINITY), ..Default::default() },
-        FindingsQuery { after: Some("f0".into()), ..Default::default() },
         FindingsQuery { workload: Some(String::new()), ..Default::default() },
     ] {
         assert!(matches!(ask(wrong.clone()), Err(ServiceError::Invalid(_))), "{wrong:?}");
     }
+    let forgotten = FindingsQuery { after: Some("f0".into()), ..Default::default() };
+    assert!(matches!(ask(forgotten), Err(ServiceError::NotFound(_))));
 }
 
 #[test]

@@ -43,7 +43,7 @@ impl Answers {
             Some(after) => match all.iter().position(|finding| finding.id == *after) {
                 Some(at) => at + 1,
                 None => {
-                    return Err(ServiceError::Invalid(
+                    return Err(ServiceError::NotFound(
                         "after names no finding of this question; ask again from the beginning".into(),
                     ));
                 }
