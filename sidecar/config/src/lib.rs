@@ -12,6 +12,8 @@ mod article;
 mod check;
 mod decode;
 mod example;
+#[cfg(test)]
+mod hostile_tests;
 mod keys;
 mod problem;
 mod reading;
