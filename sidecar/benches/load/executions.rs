@@ -21,7 +21,7 @@ pub(crate) struct Executions {
 
 impl Executions {
     pub(crate) fn start(rate: u64, length: Duration) -> Self {
-        let threads = 2;
+        let threads = 4;
         let (running, stop) = (Arc::new(AtomicU64::new(threads)), Arc::new(AtomicBool::new(false)));
         let each = |thread: u64| {
             let (running, stop) = (Arc::clone(&running), Arc::clone(&stop));
@@ -53,7 +53,7 @@ fn run(thread: u64, pause: Duration, length: Duration, stop: &AtomicBool) -> u64
     while begin.elapsed() < length && !stop.load(Relaxed) {
         let number = ran * 7 + thread;
         let mut command = Command::new("/bin/true");
-        if number % NEW_ONE_IN == 0 {
+        if number.is_multiple_of(NEW_ONE_IN) {
             command.arg(format!("--job=new-{thread}-{ran:x}")).arg(word(ran));
         } else {
             command.arg(format!("/srv/tasks/{}", word(number % KNOWN))).arg("--run");

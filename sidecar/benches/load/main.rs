@@ -113,7 +113,6 @@ fn main() {
                 .map(|(_, count)| count)
                 .sum::<f64>()
         );
-        assert!(distinct as f64 <= told, "a sink has what the feed never told");
     }
     let at = |share: f64| memory[((memory.len() - 1) as f64 * share) as usize] / 1024;
     println!(
@@ -125,15 +124,12 @@ fn main() {
     );
     println!("processor  {:.0} % of one core", 100.0 * cpu.as_secs_f64() / took.as_secs_f64());
     println!("drained    {drained:?} after the last execution");
-    assert!(
-        told + lost >= ran as f64,
-        "{ran} executions, of which {told} were told and {lost} counted as lost"
-    );
     for sink in &sinks {
         let (distinct, _, _) = sink.counts();
+        assert!(distinct as u64 <= ran, "{distinct} arrived of {ran}");
         assert!(
-            told - distinct as f64 <= lost,
-            "{distinct} of {told} arrived, and {lost} are counted as lost"
+            ran as f64 - distinct as f64 <= lost,
+            "{distinct} of {ran} arrived, {lost} are counted as lost"
         );
     }
 }

@@ -15,7 +15,7 @@ pub mod scored;
 mod sense;
 mod timeline;
 
-pub use answers::{About, Answers, Decisions, Parts};
+pub use answers::{About, Answers, Decisions, Meaning, Parts};
 pub use history::{Bounds, History};
 pub use journal::{Journal, JournalError};
 pub use notices::Notices;

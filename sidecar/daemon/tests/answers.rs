@@ -9,10 +9,12 @@ use anomaly_api::model::{
     Decision, DecisionAction, FindingsQuery, HeldQuery, SearchMode, SearchRequest, TimelineQuery,
 };
 use anomaly_api::{Caller, Service, ServiceError};
-use anomaly_baseline::{Action, Engine, Feedback, Method, Settings, Sighting, Teach, utc_day};
+use anomaly_baseline::{Action, Engine, Feedback, Method, RowView, Settings, Sighting, Teach, utc_day};
 use anomaly_capture::recording::{Reader, Recorded};
 use anomaly_daemon::scored::{Origin, scored};
-use anomaly_daemon::{About, Answers, Bounds, Decisions, History, Notices, Parts, Sense, Senses, Timeline};
+use anomaly_daemon::{
+    About, Answers, Bounds, Decisions, History, Meaning, Notices, Parts, Sense, Senses, Timeline,
+};
 use anomaly_vectorizer::{Context, Hashed};
 use parking_lot::Mutex;
 
@@ -50,6 +52,10 @@ impl Decisions for Written {
 
 impl Machine {
     fn new() -> Self {
+        Self::with(Err("there is no sentence model".into()))
+    }
+
+    fn with(meaning: Result<Box<dyn Meaning>, String>) -> Self {
         let settings =
             Settings { learn_for: std::time::Duration::ZERO, learn_executions: 20, ..Settings::default() };
         let engine = Arc::new(Engine::in_memory(settings, Arc::new(Hashed::default()), Method::default()));
@@ -73,6 +79,7 @@ impl Machine {
             sinks: Box::new(Vec::new),
             sharing: Box::new(|| None),
             metrics: Box::new(Vec::new),
+            meaning,
             unwritten: Arc::new(AtomicU64::new(3)),
         };
         let answers = Answers::new(about, parts);
@@ -111,7 +118,11 @@ impl Machine {
 
     /// A web server that has learned, and then a shell that it never ran.
     fn attacked() -> Self {
-        let machine = Self::new();
+        Self::new().with_an_attack()
+    }
+
+    fn with_an_attack(self) -> Self {
+        let machine = self;
         for minute in 0..60 {
             let task = ["render", "mail", "resize"][minute as usize % 3];
             machine.run("web", "nginx", &["/usr/bin/php", "-f", "/srv/www/index.php", task], minute);
@@ -261,6 +272,30 @@ fn the_articles_question_finds_the_shell() {
     for wrong in [search(" \u{1b} "), SearchRequest { mode: SearchMode::Semantic, ..search("bash") }] {
         assert!(matches!(machine.answers.search(&wrong), Err(ServiceError::Invalid(_))), "{wrong:?}");
     }
+}
+
+/// A model to which whatever PHP runs is near to anything.
+struct NearPhp;
+
+impl Meaning for NearPhp {
+    fn nearness(&self, question: &str, rows: &[RowView]) -> Result<Vec<Option<f32>>, String> {
+        if question == "nobody knows" {
+            return Err("the model is tired".into());
+        }
+        Ok(rows.iter().map(|row| Some(if row.execution.name == "php" { 0.65 } else { 0.1 })).collect())
+    }
+}
+
+#[test]
+fn a_model_is_asked_where_there_is_one_and_may_fail() {
+    let machine = Machine::with(Ok(Box::new(NearPhp))).with_an_attack();
+    let by_meaning = |text| SearchRequest { mode: SearchMode::Semantic, ..search(text) };
+    let answer = machine.answers.search(&by_meaning("no word of this")).unwrap();
+    assert_eq!(answer.matches.len(), 3, "{:?}", answer.matches);
+    assert!(answer.matches.iter().all(|found| found.row.command.starts_with("/usr/bin/php")));
+    assert!(machine.answers.search(&search("no word of this")).unwrap().matches.is_empty());
+    let failed = machine.answers.search(&by_meaning("nobody knows"));
+    assert!(matches!(failed, Err(ServiceError::Unavailable(_))), "{failed:?}");
 }
 
 #[test]

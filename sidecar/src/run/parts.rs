@@ -1,21 +1,24 @@
 //! What the daemon consists of: what lasts as long as the process, and what a new configuration replaces.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant, SystemTime};
 
 use anomaly_api::Server;
-use anomaly_baseline::Engine;
 use anomaly_baseline::text::printable;
+use anomaly_baseline::{Engine, RowView};
 use anomaly_config::Config;
 use anomaly_daemon::Parts as AnswerParts;
-use anomaly_daemon::{About, Answers, Bounds, History, Journal, Notices, Senses, Timeline};
+use anomaly_daemon::{About, Answers, Bounds, History, Journal, Meaning, Notices, Senses, Timeline};
 use anomaly_fleet::Fleet;
 use anomaly_lance::LanceStore;
 use anomaly_sinks::Sinks;
+use parking_lot::Mutex;
 
 use crate::failure::{Failure, say};
 use crate::feedback::micros;
+use crate::search::Mind;
 use crate::watch::baseline;
 
 use super::decisions::FeedbackTable;
@@ -115,7 +118,8 @@ impl Running {
                 timeline: Arc::clone(&lasting.timeline),
                 senses: Arc::clone(&lasting.senses),
                 notices: Arc::clone(&lasting.notices),
-                decisions: Box::new(FeedbackTable::new(data, config.agent.org.clone())),
+                decisions: Box::new(FeedbackTable::new(data.clone(), config.agent.org.clone())),
+                meaning: meaning(config, &data, lasting),
                 sinks: numbers::sinks(&sinks),
                 sharing: numbers::sharing(fleet.as_ref()),
                 metrics: numbers::metrics(&sinks, store_counters, fleet.as_ref()),
@@ -158,5 +162,32 @@ impl Running {
             Err(engine) => engine.flush(ending.of_store()),
         };
         Ok(closed?)
+    }
+}
+
+/// The sentence model that the configuration names. One that cannot be used costs the searches by meaning alone.
+fn meaning(config: &Config, data: &Path, lasting: &Lasting) -> Result<Box<dyn Meaning>, String> {
+    let Some(model) = &config.search.model else {
+        return Err(
+            "this daemon has no sentence model; write search.model in its configuration, or leave mode out \
+                    to search by words"
+                .to_owned(),
+        );
+    };
+    match Mind::of(model, &config.search.digests, data, &config.agent.org) {
+        Ok(mind) => Ok(Box::new(SharedMind(Mutex::new(mind)))),
+        Err(failure) => {
+            lasting.say(format!("search by words alone: {failure}"));
+            Err(failure.to_string())
+        }
+    }
+}
+
+/// One question at a time.
+struct SharedMind(Mutex<Mind>);
+
+impl Meaning for SharedMind {
+    fn nearness(&self, question: &str, rows: &[RowView]) -> Result<Vec<Option<f32>>, String> {
+        self.0.lock().nearness(question, rows).map_err(|failure| failure.to_string())
     }
 }

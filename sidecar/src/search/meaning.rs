@@ -5,7 +5,7 @@
 //! and forgets those of rows that are no more.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anomaly_baseline::RowView;
@@ -22,6 +22,9 @@ const AT_ONCE: usize = 64;
 
 /// Rows that are computed and kept together.
 const BATCH: usize = 64;
+
+/// Meanings that stay in memory where they cannot be kept: six megabytes.
+const MOST_UNKEPT: usize = 4096;
 
 /// The nearest rows that are asked for. The others are as good as unrelated.
 const NEAREST: usize = 1000;
@@ -58,7 +61,7 @@ fn digest(text: &str) -> Result<(String, String), &'static str> {
 }
 
 /// A model with what it made of a database.
-pub(super) struct Mind {
+pub(crate) struct Mind {
     model: Model,
     kept: Meanings,
     /// Those that could not be kept.
@@ -68,19 +71,28 @@ pub(super) struct Mind {
 impl Mind {
     /// Loads the model, where one is named, and what it made before.
     pub(super) fn load(semantic: &Semantic, place: &Place) -> Result<Option<Self>, Failure> {
-        let Some(directory) = &semantic.model else { return Ok(None) };
-        let digests: BTreeMap<_, _> = semantic.digest.iter().cloned().collect();
-        let model = Model::load(directory, &digests).map_err(|error| Failure::new(error.to_string()))?;
-        let kept = Meanings::open(&place.directory()?, &place.org, model.digest())?;
-        Ok(Some(Self { model, kept, unkept: HashMap::new() }))
+        let Some(model) = &semantic.model else { return Ok(None) };
+        let digests = semantic.digest.iter().cloned().collect();
+        Self::of(model, &digests, &place.directory()?, &place.org).map(Some)
+    }
+
+    /// A model with what it made of an organisation's rows in the database at `data`.
+    pub(crate) fn of(
+        model: &Path,
+        digests: &BTreeMap<String, String>,
+        data: &Path,
+        org: &str,
+    ) -> Result<Self, Failure> {
+        let model = Model::load(model, digests).map_err(|error| Failure::new(error.to_string()))?;
+        let kept = Meanings::open(data, org, model.digest())?;
+        Ok(Self { model, kept, unkept: HashMap::new() })
     }
 
     /// Computes the meaning of every row that has none, and forgets those of rows that are no more.
     pub(super) fn index(&mut self, rows: &[RowView]) -> Result<(), Failure> {
         if !self.kept.is_writable() {
             return Err(Failure::new(
-                "meanings cannot be kept: another process is indexing, or this one may not write the database's directory; \
-                 try again later, or run as the user who owns it",
+                "meanings cannot be kept: this process may not write the database's directory; run as the user who owns it",
             ));
         }
         let started = Instant::now();
@@ -107,9 +119,10 @@ impl Mind {
     }
 
     /// How near each of the rows is to the question in meaning. Of rows that were never read, a few are.
-    pub(super) fn nearness(&mut self, question: &str, rows: &[RowView]) -> Result<Vec<Option<f32>>, Failure> {
+    pub(crate) fn nearness(&mut self, question: &str, rows: &[RowView]) -> Result<Vec<Option<f32>>, Failure> {
         let known = self.kept.known()?;
-        let missing: Vec<_> = rows.iter().filter(|row| !known.contains(&id(row))).collect();
+        let is_missing = |row: &&RowView| !known.contains(&id(row)) && !self.unkept.contains_key(&id(row));
+        let missing: Vec<_> = rows.iter().filter(is_missing).collect();
         for batch in missing[..missing.len().min(AT_ONCE)].chunks(BATCH) {
             self.compute(batch)?;
         }
@@ -142,6 +155,9 @@ impl Mind {
         if self.kept.is_writable() {
             self.kept.add(&meanings)?;
         } else {
+            if self.unkept.len() >= MOST_UNKEPT {
+                self.unkept.clear();
+            }
             self.unkept.extend(meanings);
         }
         Ok(())

@@ -15,7 +15,7 @@ use anomaly_search::{Candidate, Options, Query};
 use crate::failure::{Failure, say};
 use crate::words::count;
 use arguments::Search;
-use meaning::Mind;
+pub(crate) use meaning::Mind;
 use output::Found;
 
 /// The code of a search that found nothing, as grep(1) has it.

@@ -17,7 +17,7 @@ use anomaly_api::model::{
     Metric, SearchAnswer, SearchRequest, SinkHealth, Timeline as Lanes, TimelineQuery, Workload,
 };
 use anomaly_api::{Caller, Service, ServiceError};
-use anomaly_baseline::{Engine, Feedback, Pattern, Timestamp};
+use anomaly_baseline::{Engine, Feedback, Pattern, RowView, Timestamp};
 
 use crate::{History, Notices, Senses, Timeline};
 
@@ -42,6 +42,15 @@ pub trait Decisions: Send + Sync {
 
     /// The name of a user of this machine.
     fn name_of(&self, uid: u32) -> String;
+}
+
+/// A sentence model, as whoever loads it offers it.
+pub trait Meaning: Send + Sync {
+    /// How near in meaning each row is to a question, -1 to 1; `None` for a row that the model has not read yet.
+    ///
+    /// # Errors
+    /// One sentence, where the model or its memory fails.
+    fn nearness(&self, question: &str, rows: &[RowView]) -> Result<Vec<Option<f32>>, String>;
 }
 
 /// What does not change while the daemon runs.
@@ -75,6 +84,8 @@ pub struct Parts {
     pub notices: Arc<Notices>,
     /// Where decisions are written down.
     pub decisions: Box<dyn Decisions>,
+    /// The sentence model, or why there is none: one sentence.
+    pub meaning: Result<Box<dyn Meaning>, String>,
     /// How the sinks are.
     pub sinks: Box<dyn Fn() -> Vec<SinkHealth> + Send + Sync>,
     /// How sharing goes, where it does.
@@ -142,7 +153,8 @@ impl Service for Answers {
                 anomaly_baseline::text::printable(&self.about.org, 100)
             )));
         }
-        searching::search(self.engine()?, request)
+        let meaning = self.parts.meaning.as_deref().map_err(String::as_str);
+        searching::search(self.engine()?, meaning, request)
     }
 
     fn health(&self) -> Health {

@@ -2,23 +2,26 @@
 
 use anomaly_api::ServiceError;
 use anomaly_api::model::{Match, Part, SearchAnswer, SearchMode, SearchRequest};
-use anomaly_baseline::{Engine, RowState, RowView};
+use anomaly_baseline::{Engine, RowState, RowView, Score};
 use anomaly_search::{Candidate, Hit, Options, Query, Source};
 
-use super::{compared, micros, pattern, seconds};
+use super::{Meaning, compared, micros, pattern, seconds};
 
 /// Matches of one answer where nothing is said, and at most.
 const USUAL: u16 = 20;
 const MOST: u16 = 100;
 
 /// What the words mean, best first.
-pub(super) fn search(engine: &Engine, request: &SearchRequest) -> Result<SearchAnswer, ServiceError> {
+pub(super) fn search(
+    engine: &Engine,
+    meaning: Result<&dyn Meaning, &str>,
+    request: &SearchRequest,
+) -> Result<SearchAnswer, ServiceError> {
     let SearchRequest { query, org_id: _, workload, since, until, limit, mode } = request;
-    if *mode == SearchMode::Semantic {
-        return Err(ServiceError::Invalid(
-            "this daemon has no sentence model; leave mode out to search by words".to_owned(),
-        ));
-    }
+    let meaning = match mode {
+        SearchMode::Words => None,
+        SearchMode::Semantic => Some(meaning.map_err(|reason| ServiceError::Invalid(reason.to_owned()))?),
+    };
     let query = Query::parse(query).map_err(|error| ServiceError::Invalid(error.to_string()))?;
     let workload = pattern(workload.as_ref())?;
     let limit = match limit {
@@ -36,7 +39,13 @@ pub(super) fn search(engine: &Engine, request: &SearchRequest) -> Result<SearchA
         &|status| workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload)),
         &|_, state, _| state != RowState::Forgotten,
     );
-    let hits = query.rank(rows.iter().map(candidate), &options);
+    let near = match meaning {
+        Some(meaning) => meaning.nearness(query.text(), &rows).map_err(ServiceError::Unavailable)?,
+        None => Vec::new(),
+    };
+    let near = near.into_iter().chain(std::iter::repeat(None));
+    let candidates = rows.iter().zip(near).map(|(row, near)| candidate(row, near));
+    let hits = query.rank(candidates, &options);
     Ok(SearchAnswer {
         searched: rows.len(),
         understood: query.terms().map(|term| term.name.to_owned()).collect(),
@@ -44,21 +53,21 @@ pub(super) fn search(engine: &Engine, request: &SearchRequest) -> Result<SearchA
     })
 }
 
-fn candidate(row: &RowView) -> Candidate<'_> {
+fn candidate(row: &RowView, meaning: Option<f32>) -> Candidate<'_> {
     Candidate {
         execution: &row.execution,
         surroundings: &row.surroundings,
         count: row.count,
         first_seen: row.first_seen,
         last_seen: row.last_seen,
-        meaning: None,
+        meaning,
     }
 }
 
 fn found(row: &RowView, hit: &Hit) -> Match {
     let command = row.execution.command_line();
     Match {
-        score: f64::from(hit.score),
+        score: Score::floor(hit.score.into()).value(),
         timestamp: seconds(row.last_seen),
         workload: row.workload.to_string(),
         parts: parts(&command, &hit.spans),
