@@ -228,7 +228,11 @@ impl<S: Service> Worker<S> {
         health.state = if last_resort { SinkState::Failed } else { SinkState::Retrying };
         health.last_error = Some(problem);
         // What waits for a person is not asked four times a second.
-        let step = if matches!(failure, Failure::Refused(_)) { self.failures.saturating_add(2) } else { self.failures };
+        let step = if matches!(failure, Failure::Refused(_)) {
+            self.failures.saturating_add(2)
+        } else {
+            self.failures
+        };
         backoff::delay(step, asked, backoff::random())
     }
 
