@@ -12,6 +12,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::feedback::arguments as people;
+use crate::secrets::Secrets;
 use crate::sharing::Sharing;
 use crate::{
     backtest, baseline, config, convert, doctor, durations, init, run, search, thresholds, tune, validate,
@@ -175,10 +176,8 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "NAME", help_heading = "Baseline")]
     pub(crate) workload: Option<Template>,
 
-    /// Take out the values of flags, variables, fields and headers of this name, beside the many that are known for
-    /// secrets; may be repeated
-    #[arg(long, value_name = "NAME", value_parser = secret, help_heading = "Baseline")]
-    pub(crate) scrub: Vec<String>,
+    #[command(flatten)]
+    pub(crate) secrets: Secrets,
 
     /// A workload learns from at least this many executions
     #[arg(long, value_name = "N", default_value_t = Settings::default().learn_executions, help_heading = "Baseline")]
@@ -277,16 +276,10 @@ pub(crate) fn name(text: &str) -> Result<String, &'static str> {
     if text.trim().is_empty() { Err("a name cannot be empty") } else { Ok(text.to_owned()) }
 }
 
-/// A name of secrets.
-fn secret(text: &str) -> Result<String, &'static str> {
-    let is_name = Scrubber::is_name(text);
-    if is_name { Ok(text.to_owned()) } else { Err("a name has two to 64 letters, digits, -, _ and .") }
-}
-
 impl Watch {
     /// What takes secrets out.
     pub(crate) fn scrubber(&self) -> Scrubber {
-        Scrubber::default().with_names(&self.scrub)
+        self.secrets.scrubber()
     }
 
     /// What the engine is to do.

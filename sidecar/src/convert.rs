@@ -35,7 +35,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     // All are opened before anything is read: a slip in a name costs no time.
     let inputs =
         arguments.files.iter().map(|path| Lines::open(path, "convert")).collect::<Result<Vec<_>, _>>()?;
-    let mut conversion = Conversion::new(arguments.workload.as_deref());
+    let mut conversion = Conversion::new(arguments.workload.as_deref(), arguments.secrets.scrubber());
     for mut input in inputs {
         if conversion.file(&mut input)? == Reader::Gone {
             break;
@@ -59,10 +59,10 @@ struct Conversion<'a> {
 }
 
 impl<'a> Conversion<'a> {
-    fn new(workload: Option<&'a str>) -> Self {
+    fn new(workload: Option<&'a str>, scrubber: Scrubber) -> Self {
         Self {
             workload,
-            scrubber: Scrubber::default(),
+            scrubber,
             workloads: Workloads::new(HostRoot::new("/"), Template::default()),
             writer: Writer::new(Safe(BufWriter::new(io::stdout()))),
             executions: 0,

@@ -19,6 +19,7 @@ mod place;
 mod report;
 mod run;
 mod search;
+mod secrets;
 mod sharing;
 mod signals;
 mod table;

@@ -78,6 +78,41 @@ fn names_of_ones_own_are_taken_out_too() {
 }
 
 #[test]
+fn forms_of_ones_own_are_taken_out_too() {
+    const FORM: [&str; 2] = ["--scrub-pattern", "EMP-[0-9]+S3CR3T"];
+    let folder = Folder::new();
+    let (data, recorded, file) = (folder.path("data"), folder.path("recorded.jsonl"), folder.path("a.jsonl"));
+    let lines = [
+        line("web", WITNESS, &["tool", "EMP-7S3CR3T", "--badge"]).at(1.0),
+        line("web", WITNESS, &["curl", "https://intern.example/EMP-42S3CR3T/badge"]).at(2.0),
+    ];
+    let recording = folder.recording("r.jsonl", &lines);
+    let told = |more: &[&str], data: &Path| {
+        let mut command = replay(&recording);
+        command.args(more).arg("--json").arg("--data").arg(data).arg("--record").arg(&recorded).arg("--force");
+        run(&mut command).succeeded()
+    };
+    assert!(told(&[], &data).out.contains("S3CR3T"), "these are no known forms");
+    export(&data, &file).succeeded();
+    assert!(contains(&fs::read(&file).unwrap(), "S3CR3T"));
+
+    let (scrubbed, imported) = (folder.path("scrubbed"), folder.path("imported"));
+    let ran = told(&FORM, &scrubbed);
+    assert!(ran.out.contains("intern.example/***/badge") && !ran.out.contains("S3CR3T"), "{}", ran.out);
+    let mut import = baseline("import");
+    run(import.arg(&file).args(FORM).args(["--shift", "--data"]).arg(&imported)).succeeded();
+    let all = files(&scrubbed).into_iter().chain(files(&imported));
+    for (path, content) in all.chain([(recorded.clone(), fs::read(&recorded).unwrap())]) {
+        has_no_secret(&path.display().to_string(), &content);
+    }
+
+    for (expression, cause) in [("(", "unclosed group"), ("x*", "it matches where there is nothing")] {
+        let refused = run(replay(&recording).args(["--scrub-pattern", expression]));
+        assert!(refused.code() == Some(2) && refused.err.contains(cause), "{refused:?}");
+    }
+}
+
+#[test]
 fn no_known_form_of_a_secret_reaches_the_disk_or_the_terminal() {
     assert!(SECRET.len() >= 50);
     let folder = Folder::new();

@@ -103,6 +103,10 @@ pub(super) const KEYS: &[Key] = &[
         description: "Flags, variables, fields and headers of these names have secret values, beside the many that are \
                       known; capitals make no difference.",
         example: "[\"licence-number\"]" },
+    Key { name: "scrub_patterns", kind: Kind::Names, title: "Forms of secrets",
+        description: "What these regular expressions match in an argument is secret, or their first group where they \
+                      have any.",
+        example: "[\"EMP-[0-9]{6}\"]" },
     Key { name: "shared", kind: Kind::Text, title: "Shared with",
         description: "Where baselines are shared with other machines: `s3://bucket/prefix` or `file:///folder`. \
                       Credentials, region and endpoint come from the environment.",

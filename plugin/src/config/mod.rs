@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use anomaly_baseline::{Pattern, Score, Settings, Threshold};
 use anomaly_capture::FeedChoice;
 use anomaly_capture::workload::Template;
-use anomaly_vectorizer::scrub::Scrubber;
+use anomaly_vectorizer::scrub::{Scrubber, SecretPattern};
 use falco_plugin::schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -48,6 +48,8 @@ pub struct Config {
     pub(crate) settings: Settings,
     /// Names beside the known ones whose values are secret.
     pub(crate) scrub: Vec<String>,
+    /// Regular expressions of secrets beside the known forms; each compiles.
+    pub(crate) scrub_patterns: Vec<String>,
     pub(crate) sharing: Sharing,
 }
 
@@ -60,6 +62,7 @@ impl Default for Config {
             feed: FeedSetting::Auto,
             settings: Settings::default(),
             scrub: Vec::new(),
+            scrub_patterns: Vec::new(),
             sharing: Sharing::default(),
         }
     }
@@ -142,6 +145,16 @@ impl Config {
                 self.scrub =
                     names.flatten().ok_or("a list of names of two to 64 letters, digits, - _ and .")?;
             }
+            "scrub_patterns" => {
+                let expressions = value.as_array().ok_or("a list of regular expressions")?;
+                let read = |value: &Value| {
+                    let expression = text(value).ok_or_else(|| "a list of regular expressions".to_owned())?;
+                    let pattern: Result<SecretPattern, _> = expression.parse();
+                    pattern.map_err(|error| format!("a list of regular expressions ({error})"))?;
+                    Ok::<_, String>(expression.to_owned())
+                };
+                self.scrub_patterns = expressions.iter().map(read).collect::<Result<_, _>>()?;
+            }
             "warn" => settings.warn = score(value).ok_or(A_SCORE)?,
             "critical" => settings.critical = score(value).ok_or(A_SCORE)?,
             "memory_budget" => {
@@ -161,12 +174,18 @@ impl Config {
         Ok(())
     }
 
+    /// What takes secrets out.
+    pub(crate) fn scrubber(&self) -> Scrubber {
+        let patterns = self.scrub_patterns.iter().filter_map(|expression| expression.parse().ok());
+        Scrubber::default().with_names(&self.scrub).with_patterns(patterns)
+    }
+
     /// A key's default as people write it.
     fn default_of(name: &str) -> String {
         if let Some(default) = Sharing::default_of(name) {
             return default;
         }
-        let Self { path: _, org, workload, feed: _, settings, scrub: _, sharing: _ } = Self::default();
+        let Self { path: _, org, workload, feed: _, settings, scrub: _, scrub_patterns: _, sharing: _ } = Self::default();
         match name {
             // Not this machine's: the schema is the same everywhere.
             "path" => SYSTEM_PATH.to_owned(),
@@ -178,7 +197,7 @@ impl Config {
             "learn_for" => format!("{}s", settings.learn_for.as_secs()),
             "learn_acts_for" => format!("{}h", settings.learn_acts_for.as_secs() / 3_600),
             "threshold" => settings.threshold.to_string(),
-            "thresholds" | "scrub" => "[]".to_owned(),
+            "thresholds" | "scrub" | "scrub_patterns" => "[]".to_owned(),
             "warn" => settings.warn.value().to_string(),
             "critical" => settings.critical.value().to_string(),
             "memory_budget" => (settings.memory_budget >> 20).to_string(),

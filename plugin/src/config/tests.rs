@@ -22,6 +22,7 @@ fn every_key_changes_what_it_says() {
         "retention_days": 30, "memory_budget": 16, "thresholds": ["ci*=0.95", "a=b=auto"], "shared": "s3://bucket/prefix",
         "shared_machine": "web-1", "shared_interval": "5m", "shared_agree": 2, "scrub": ["--licence-number", "PIN"],
         "max_rows": 70, "max_held": 60, "max_new_workloads": 50,
+        "scrub_patterns": ["EMP-[0-9]{6}"],
     }));
     let score = |text: &str| text.parse::<Score>().expect("a score");
     let expected = Config {
@@ -48,6 +49,7 @@ fn every_key_changes_what_it_says() {
             ..Settings::default()
         },
         scrub: vec!["--licence-number".into(), "PIN".into()],
+        scrub_patterns: vec!["EMP-[0-9]{6}".into()],
         sharing: Sharing {
             shared: Some("s3://bucket/prefix".parse().expect("an address")),
             machine: Some("web-1".into()),
@@ -89,6 +91,10 @@ fn what_is_refused_says_what_is_meant() {
         (json!({ "path": null }), "path is null, which is not a directory"),
         (json!({ "path": "" }), "path is \"\", which is not a directory"),
         (json!({ "scrub": ["a=b"] }), "scrub is [\"a=b\"], which is not a list of names"),
+        (
+            json!({ "scrub_patterns": ["("] }),
+            "scrub_patterns is [\"(\"], which is not a list of regular expressions (unclosed group)",
+        ),
         (json!({ "max_rows": 0 }), "max_rows is 0, which is not a whole number from 1 to 4294967295"),
         (json!({ "retention_days": 0 }), "retention_days is 0, which is not a number of days"),
         (json!({ "warn": 0.99 }), "warn is 0.9900, which is not at most `critical`, 0.9500"),

@@ -89,7 +89,7 @@ impl Core {
         let root = HostRoot::from_env();
         Self {
             places: Mutex::new(Places::new(root.clone(), config.workload.clone())),
-            scrubber: Scrubber::default().with_names(&config.scrub),
+            scrubber: config.scrubber(),
             config,
             root,
             metrics: Metrics::default(),

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use super::archive_place::ArchivePlace;
 use super::when::When;
 use crate::place::Place;
+use crate::secrets::Secrets;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -186,6 +187,9 @@ pub(crate) struct Import {
     /// Move its times so that its newest day is today: for a file that is older than the retention
     #[arg(long)]
     pub(crate) shift: bool,
+
+    #[command(flatten)]
+    pub(crate) secrets: Secrets,
 
     /// Refuse the file unless this is its SHA-256; of an OCI layout that of its manifest, its digest
     #[arg(long, value_name = "HEX")]

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anomaly_baseline::{StoredRow, text::printable};
 use anomaly_exchange::{Change, Difference, diff};
 use anomaly_lance::LanceStore;
+use anomaly_vectorizer::scrub::Scrubber;
 use serde::Serialize;
 
 use super::arguments::Diff;
@@ -61,7 +62,7 @@ fn read(path: &Path, org: &str) -> Result<Baselines, Failure> {
             Ok(())
         })?;
     } else {
-        for portion in file::open(path)? {
+        for portion in file::open(path, Scrubber::default())? {
             let portion = portion.map_err(|error| file::not_read(path, &error))?;
             baselines.insert(portion.workload, portion.rows);
         }

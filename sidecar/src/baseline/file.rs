@@ -20,13 +20,14 @@ use crate::failure::Failure;
 /// The features that rows are computed in.
 pub(super) static EMBEDDER: std::sync::LazyLock<Hashed> = std::sync::LazyLock::new(Hashed::default);
 
-/// Opens an exported file: plain, gzip or Parquet, as its first bytes say; or the directory of an OCI layout.
-pub(super) fn open(path: &Path) -> Result<Reader<'static, Box<dyn BufRead>>, Failure> {
+/// Opens an exported file: plain, gzip or Parquet, as its first bytes say; or the directory of an OCI layout. Secrets are
+/// taken out by `scrubber` again.
+pub(super) fn open(path: &Path, scrubber: Scrubber) -> Result<Reader<'static, Box<dyn BufRead>>, Failure> {
     let failed = |error: &dyn std::fmt::Display| not_read(path, error);
     if oci::is_layout(path) {
         let input: Box<dyn BufRead> =
             Box::new(BufReader::new(oci::open(path).map_err(|error| failed(&error))?));
-        return Reader::new(input, &*EMBEDDER, Scrubber::default()).map_err(|error| failed(&error));
+        return Reader::new(input, &*EMBEDDER, scrubber).map_err(|error| failed(&error));
     }
     let mut file = BufReader::new(File::open(path).map_err(|error| failed(&error))?);
     let begins = file.fill_buf().map_err(|error| failed(&error))?;
@@ -37,7 +38,7 @@ pub(super) fn open(path: &Path) -> Result<Reader<'static, Box<dyn BufRead>>, Fai
     } else {
         Box::new(file)
     };
-    Reader::new(input, &*EMBEDDER, Scrubber::default()).map_err(|error| failed(&error))
+    Reader::new(input, &*EMBEDDER, scrubber).map_err(|error| failed(&error))
 }
 
 pub(super) fn not_read(path: &Path, error: &dyn std::fmt::Display) -> Failure {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::secrets::Secrets;
+
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   anomalyctl convert /var/log/audit/audit.log | gzip > week.jsonl.gz
@@ -29,6 +31,9 @@ pub(crate) struct Arguments {
     /// Put every execution into this one workload, instead of the alert's container image or `host`
     #[arg(long, value_name = "NAME", value_parser = name)]
     pub(crate) workload: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) secrets: Secrets,
 }
 
 /// A workload's name: anything but nothing, and no template, for there is nothing to fill it with.

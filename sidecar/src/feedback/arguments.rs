@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::durations;
 use crate::place::Place;
+use crate::secrets::Secrets;
 
 pub(crate) const HELD_EXAMPLES: &str = "\
 Examples:
@@ -216,6 +217,9 @@ pub(crate) struct Explain {
     /// The user id that it runs as [default: 0]
     #[arg(long, value_name = "UID")]
     pub(crate) uid: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) secrets: Secrets,
 
     /// Print one JSON object
     #[arg(long)]

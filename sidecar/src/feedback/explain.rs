@@ -7,7 +7,6 @@ use anomaly_baseline::text::printable;
 use anomaly_baseline::{Inspection, Neighbour, RowState, RowView, Score};
 use anomaly_vectorizer::act::Keys;
 use anomaly_vectorizer::canonical::{self, Raw};
-use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Act, Context, Execution, Kind};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -74,7 +73,7 @@ fn inspect(arguments: &Explain, view: &View) -> Result<Inspection, Failure> {
         arguments: &area,
         ..Raw::default()
     };
-    let execution = raw.execution(&Scrubber::default());
+    let execution = raw.execution(&arguments.secrets.scrubber());
     if let Some(row) = seen(arguments, view, &execution) {
         return of_row(&row);
     }
@@ -96,7 +95,7 @@ fn act(arguments: &Explain, kind: Kind, words: &[String], view: &View) -> Result
         object: object.as_bytes(),
         flags: &flags,
     };
-    let act = act.execution(&Scrubber::default());
+    let act = act.execution(&arguments.secrets.scrubber());
     let workload = workload(arguments, view)?;
     view.engine.inspect(&workload, &act, &Context::default()).ok_or_else(|| {
         if view.engine.last_day(&workload).is_none() {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::secrets::Secrets;
+
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   anomalyctl tune /var/log/falco/events.json* --report tune
@@ -41,6 +43,9 @@ pub(crate) struct Arguments {
         help_heading = "Baseline"
     )]
     pub(crate) org: String,
+
+    #[command(flatten)]
+    pub(crate) secrets: Secrets,
 
     /// Show everything of this rule, and gate it with --write; may be repeated
     #[arg(long, value_name = "NAME", help_heading = "Gates")]

@@ -32,14 +32,14 @@ pub(super) struct Baseline {
 
 impl Baseline {
     /// Loads a database.
-    pub(super) fn open(data: &Path, org: &str) -> Result<Self, Failure> {
+    pub(super) fn open(data: &Path, org: &str, scrubber: Scrubber) -> Result<Self, Failure> {
         let place = Place { data: Some(data.to_owned()), org: org.to_owned() };
         let engine = place.open()?.engine;
         let workloads = engine.status().into_iter().map(|status| status.workload).collect();
         Ok(Self {
             engine,
             workloads,
-            scrubber: Scrubber::default(),
+            scrubber,
             known: HashMap::new(),
             hasher: RandomState::new(),
         })

@@ -11,6 +11,7 @@
 
 mod commands;
 mod names;
+mod patterns;
 mod scan;
 mod shapes;
 
@@ -18,17 +19,25 @@ use std::borrow::Cow;
 
 use crate::Arguments;
 
+pub use patterns::{ParseSecretPatternError, SecretPattern};
+
 /// What stands where a secret was.
 pub const MARK: &str = "***";
 
 /// Replaces secrets in arguments and other text.
 ///
-/// The default knows the common forms. [`with_names`](Self::with_names) adds names of one's own.
+/// The default knows the common forms. [`with_names`](Self::with_names) adds names of one's own, and
+/// [`with_patterns`](Self::with_patterns) forms.
 #[derive(Debug, Clone, Default)]
 pub struct Scrubber {
     /// Names beside the known ones whose values are secret, in lower case.
     names: Vec<String>,
+    /// Forms beside the known ones.
+    patterns: Vec<SecretPattern>,
 }
+
+/// How often text is read again in which something was found by patterns.
+const MAX_PASSES: usize = 8;
 
 impl Scrubber {
     /// Also treats the values of these names as secrets, as flags (`--NAME x`, `--NAME=x`), variables, fields and
@@ -37,6 +46,13 @@ impl Scrubber {
     pub fn with_names<I: IntoIterator<Item: AsRef<str>>>(mut self, names: I) -> Self {
         self.names
             .extend(names.into_iter().map(|name| name.as_ref().trim_start_matches('-').to_ascii_lowercase()));
+        self
+    }
+
+    /// Also takes out what these expressions match in an argument, or the first group of one that has groups.
+    #[must_use]
+    pub fn with_patterns<I: IntoIterator<Item = SecretPattern>>(mut self, patterns: I) -> Self {
+        self.patterns.extend(patterns);
         self
     }
 
@@ -49,7 +65,7 @@ impl Scrubber {
 
     /// The same arguments without secrets. Where that makes them longer they are cut again to what counts.
     pub fn arguments(&self, arguments: Arguments) -> Arguments {
-        match scan::scrub(arguments.text(), self) {
+        match self.text(arguments.text()) {
             Cow::Borrowed(_) => arguments,
             // No secret contains a separator and the mark has none, so the arguments stay as many as they are.
             Cow::Owned(scrubbed) => Arguments::new(scrubbed.split('\0')),
@@ -58,7 +74,16 @@ impl Scrubber {
 
     /// The same text without secrets: a command line or any other.
     pub fn text<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        scan::scrub(text, self)
+        let mut scrubbed = scan::scrub(text, self);
+        if self.patterns.is_empty() {
+            return scrubbed;
+        }
+        for _ in 0..MAX_PASSES {
+            let Some(found) = patterns::scrub(&scrubbed, &self.patterns) else { break };
+            // What is left may have another meaning.
+            scrubbed = Cow::Owned(scan::scrub(&found, self).into_owned());
+        }
+        scrubbed
     }
 
     fn is_secret(&self, name: &str) -> bool {
