@@ -1,8 +1,9 @@
 //! Who may ask, and what goes around every answer.
 //!
-//! Over the unix socket the file's mode has decided already. Over loopback every process of the machine can connect, and
-//! so can every page in a browser of it: a page elsewhere whose name is made to resolve to 127.0.0.1 would be of one
-//! origin with this server. So there the `Host` has to be loopback, an `Origin` the server's own, and data needs the token.
+//! Over the unix socket the file's mode has decided already. Over loopback every process of the machine can connect, so
+//! there data needs the token. Every page in a browser can connect as well, over the socket too where somebody has made a
+//! tunnel to it, and a page elsewhere whose name is made to resolve to 127.0.0.1 would be of one origin with this server.
+//! So on both the `Host` has to be loopback and an `Origin` the server's own.
 
 use std::any::Any;
 use std::net::IpAddr;
@@ -20,16 +21,21 @@ use crate::shared::Shared;
 /// Lets through who may ask, and tells the route who it is.
 pub(crate) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().copied();
-    // A connection that says nothing of itself is a stranger's.
-    if !matches!(caller, Some(Caller::Local { .. }))
-        && let Err(refusal) = admit(&shared, request.method().is_safe(), request.uri(), request.headers())
-    {
-        return refusal.into_response();
+    let admitted = is_meant(request.uri(), request.headers()).and_then(|()| match caller {
+        Some(Caller::Local { .. }) => Ok(()),
+        // A connection that says nothing of itself is a stranger's.
+        Some(Caller::Token) | None => {
+            may_ask(&shared, request.method().is_safe(), request.uri(), request.headers())
+        }
+    });
+    match admitted {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
     }
-    next.run(request).await
 }
 
-fn admit(shared: &Shared, safe: bool, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Whether a request is for this machine and from no page of another.
+fn is_meant(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let host = the_only(headers, &header::HOST).and_then(|host| host.to_str().ok());
     let named = uri.authority().map(|authority| authority.as_str());
     if !host.is_some_and(is_loopback) || named.is_some_and(|named| !is_loopback(named)) {
@@ -48,6 +54,11 @@ fn admit(shared: &Shared, safe: bool, uri: &Uri, headers: &HeaderMap) -> Result<
             ));
         }
     }
+    Ok(())
+}
+
+/// Whether a request over loopback may be answered.
+fn may_ask(shared: &Shared, safe: bool, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let open = safe && (matches!(uri.path(), "/healthz" | "/readyz") || shared.page.has(uri.path()));
     if open {
         return Ok(());

@@ -63,7 +63,20 @@ fn the_page_and_the_signs_of_life_need_none() {
     for path in ["/", "/app.css", "/app.js", "/healthz", "/readyz"] {
         assert_eq!(ask(Door::Tcp(rig.address), path, "Host: 127.0.0.1\r\n").status, 200, "{path}");
     }
-    assert_eq!(ask(Door::Unix(&rig.socket), "/v1/health", "Host: whatever.example\r\n").status, 200);
+    assert_eq!(ask(Door::Unix(&rig.socket), "/v1/health", "Host: localhost\r\n").status, 200);
+}
+
+#[test]
+fn a_page_elsewhere_gets_nothing_through_a_tunnel_to_the_socket_either() {
+    let rig = Rig::new();
+    let socket = Door::Unix(&rig.socket);
+    for stranger in
+        ["Host: whatever.example\r\n", "Host: localhost:7300\r\nOrigin: http://whatever.example\r\n"]
+    {
+        assert_eq!(ask(socket, "/v1/health", stranger).error(403).0, "forbidden", "{stranger}");
+    }
+    let own = "Host: localhost:7300\r\nOrigin: http://localhost:7300\r\n";
+    assert_eq!(ask(socket, "/v1/health", own).status, 200);
 }
 
 #[test]
