@@ -133,7 +133,10 @@ impl Config {
 
     /// What takes secrets out of executions.
     pub fn scrubber(&self) -> Scrubber {
-        Scrubber::default().with_names(&self.vectorization.scrub)
+        let Vectorization { scrub, scrub_patterns } = &self.vectorization;
+        // They are read once more: each was when the file was.
+        let patterns = scrub_patterns.iter().filter_map(|expression| expression.parse().ok());
+        Scrubber::default().with_names(scrub).with_patterns(patterns)
     }
 
     /// How feeds are opened on the machine whose files are at `root`.

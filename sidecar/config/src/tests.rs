@@ -73,11 +73,19 @@ fn what_the_example_leaves_in_comments_can_be_taken_out_of_them() {
 }
 
 #[test]
+fn secrets_of_ones_own_are_taken_out() {
+    let config = parse("vectorization: {scrub: [pin], scrub_patterns: ['EMP-[0-9]{6}']}").expect("it fits");
+    assert_eq!(config.scrubber().text("pay --pin 1234 EMP-123456 x"), "pay --pin *** *** x");
+    let wrong = parse("vectorization: {scrub_patterns: ['(']}").expect_err("it is no expression");
+    assert!(wrong.to_string().contains("a.yaml:1:33: vectorization.scrub_patterns"), "{wrong}");
+}
+
+#[test]
 fn every_value_reaches_its_place() {
     let config = parse(
         "agent: {org: shop, workload: '{unit}', feed: connector, host: web-1, poll_every: 5ms, queue: 9}
 ebpf: {ring: 1MiB}
-vectorization: {scrub: [--licence-number, PIN]}
+vectorization: {scrub: [--licence-number, PIN], scrub_patterns: ['EMP-[0-9]{6}']}
 storage: {path: /data, retention_days: 30, memory_budget: 1GiB, max_rows: 1, max_held: 2, max_workloads: 3,
   max_new_workloads: 4, shared: 's3://bucket/prefix', shared_machine: web-1, shared_interval: 5m, shared_agree: 2}
 scoring: {learn_below: 0.3, learn_executions: 7, learn_for: 2h, learn_acts_for: 7d, threshold: 0.9,

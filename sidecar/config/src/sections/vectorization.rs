@@ -1,6 +1,6 @@
 //! `vectorization`: from an execution to its features.
 
-use anomaly_vectorizer::scrub::Scrubber;
+use anomaly_vectorizer::scrub::{Scrubber, SecretPattern};
 use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -14,6 +14,11 @@ pub struct Vectorization {
     #[serde(deserialize_with = "names")]
     #[schemars(example = ["licence-number"], inner(length(min = 2)))]
     pub scrub: Vec<String>,
+    /// Regular expressions of secrets of your own: what one matches in an argument is taken out, or its first group where
+    /// it has groups.
+    #[serde(deserialize_with = "expressions")]
+    #[schemars(example = ["EMP-[0-9]{6}"])]
+    pub scrub_patterns: Vec<String>,
 }
 
 fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
@@ -22,4 +27,18 @@ fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::E
         return Ok(names);
     }
     Err(D::Error::custom("write a list of names, each of two to 64 letters, digits, -, _ and ."))
+}
+
+fn expressions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let expressions = Vec::<String>::deserialize(deserializer)?;
+    for expression in &expressions {
+        let error = match expression.parse::<SecretPattern>() {
+            Ok(_) => continue,
+            Err(error) => error,
+        };
+        return Err(D::Error::custom(format!(
+            "write a list of regular expressions; one of them is none: {error}"
+        )));
+    }
+    Ok(expressions)
 }

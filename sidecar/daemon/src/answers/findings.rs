@@ -64,10 +64,7 @@ impl Answers {
         let any: HashSet<_> = findings.iter().map(|finding| &*finding.example.workload).collect();
         let decided =
             |status: &WorkloadStatus| status.held + status.denied > 0 && any.contains(&*status.workload);
-        let rows = self
-            .parts
-            .engine
-            .rows_of(&decided, &|_, state, _| matches!(state, RowState::Held | RowState::Denied));
+        let rows = self.parts.engine.held_or_denied(&decided, &|_, _, _| true);
         let mut states = HashMap::new();
         for row in rows {
             let state = states.entry(Id::of_group(&row.workload, &row.execution)).or_insert(row.state);

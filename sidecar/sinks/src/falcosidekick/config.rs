@@ -17,6 +17,9 @@ pub struct FalcosidekickConfig {
     pub events: Events,
     /// Where Falcosidekick listens.
     pub endpoint: String,
+    /// Where people reach the daemon's page, such as `http://127.0.0.1:7300/`: alerts end with the link to their execution.
+    #[schemars(example = "http://127.0.0.1:7300/")]
+    pub page: Option<String>,
     /// How long one request may take, in milliseconds.
     #[schemars(range(min = 100, max = 300_000))]
     pub timeout_ms: u64,
@@ -38,6 +41,7 @@ impl Default for FalcosidekickConfig {
             name: None,
             events: Events::Alerts,
             endpoint: "http://127.0.0.1:2801/".to_owned(),
+            page: None,
             timeout_ms: 5_000,
             retry_max: 3,
             proxy: None,
@@ -50,6 +54,9 @@ impl Default for FalcosidekickConfig {
 impl FalcosidekickConfig {
     pub(crate) fn check(&self) -> Result<(), InvalidConfig> {
         address("endpoint", &self.endpoint)?;
+        if let Some(page) = &self.page {
+            address("page", page)?;
+        }
         within("timeout_ms", self.timeout_ms, 100..=300_000)?;
         within("retry_max", self.retry_max.into(), 0..=100)?;
         proxy(self.proxy.as_deref())

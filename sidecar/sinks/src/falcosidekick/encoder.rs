@@ -39,11 +39,12 @@ struct Alert {
     output_fields: BTreeMap<&'static str, String>,
 }
 
-/// The body of the request.
-pub(super) fn alert(execution: &ScoredExecution) -> Vec<u8> {
+/// The body of the request; with the address of the page, its text ends with a link to the execution. A field with it
+/// would have another value at every event.
+pub(super) fn alert(execution: &ScoredExecution, page: Option<&str>) -> Vec<u8> {
     let mut body = Vec::new();
     for length in LENGTHS {
-        body = serde_json::to_vec(&shortened(execution, length))
+        body = serde_json::to_vec(&shortened(execution, page, length))
             .expect("an alert is text, and memory takes every byte");
         if body.len() <= MAX_BYTES {
             break;
@@ -52,7 +53,7 @@ pub(super) fn alert(execution: &ScoredExecution) -> Vec<u8> {
     body
 }
 
-fn shortened(execution: &ScoredExecution, length: usize) -> Alert {
+fn shortened(execution: &ScoredExecution, page: Option<&str>, length: usize) -> Alert {
     let short = |text: &str| printable(text, length);
     let name = |text: &str| printable(text, length.min(MAX_NAME));
     let rule = rule(execution);
@@ -86,9 +87,15 @@ fn shortened(execution: &ScoredExecution, length: usize) -> Alert {
 
     let moment = time.to_zoned(TimeZone::UTC).strftime("%H:%M:%S.%9f");
     let sentence = sentence(rule.kind, &fields);
+    let uuid = uuid(&execution.id);
+    // An id that is none of ours may hold anything.
+    let link = match (page, &uuid) {
+        (Some(page), Some(_)) => format!(" {page}/#/execution/{}", execution.id),
+        _ => String::new(),
+    };
     Alert {
-        uuid: uuid(&execution.id),
-        output: format!("{moment}: {priority} {sentence}"),
+        uuid,
+        output: format!("{moment}: {priority} {sentence}{link}"),
         priority,
         rule: rule.name,
         // Falco's own for what programs do.
@@ -162,8 +169,21 @@ mod tests {
     use crate::testing::execution;
 
     #[test]
+    fn an_alert_ends_with_the_link_to_its_execution() {
+        let output = |execution: &ScoredExecution| {
+            let alert: serde_json::Value =
+                serde_json::from_slice(&alert(execution, Some("https://page.internal"))).expect("JSON");
+            alert["output"].as_str().expect("text").to_owned()
+        };
+        let ours = execution(3);
+        assert!(output(&ours).ends_with(&format!(" https://page.internal/#/execution/{}", ours.id)));
+        let strange = ScoredExecution { id: "x\n".into(), ..ours };
+        assert!(!output(&strange).contains("#/execution"));
+    }
+
+    #[test]
     fn an_alert_reads_as_falco_writes_it() {
-        let alert: serde_json::Value = serde_json::from_slice(&alert(&execution(3))).expect("JSON");
+        let alert: serde_json::Value = serde_json::from_slice(&alert(&execution(3), None)).expect("JSON");
         assert_eq!(
             alert,
             json!({
@@ -205,7 +225,7 @@ mod tests {
         for (level, expected) in
             [(Level::Warn, "Warning"), (Level::Critical, "Critical"), (Level::Normal, "Notice")]
         {
-            let text = alert(&ScoredExecution { level, ..execution(1) });
+            let text = alert(&ScoredExecution { level, ..execution(1) }, None);
             let alert: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
             assert_eq!(alert["priority"], expected);
         }
@@ -226,7 +246,7 @@ mod tests {
                 name, parent, command, workload, exe, id,
                 reason: Some(reason), nearest: Some(nearest), time: micros as f64 / 1e6, ..execution(1)
             };
-            let received = anomaly_hosts::sidekick::receive(&alert(&execution));
+            let received = anomaly_hosts::sidekick::receive(&alert(&execution, Some("http://127.0.0.1:7300")));
             prop_assert!(received.is_ok(), "{:?}", received);
         }
     }

@@ -17,6 +17,8 @@ use crate::service::{Failure, Plan, Service};
 pub(crate) struct FalcosidekickService {
     client: reqwest::Client,
     endpoint: Url,
+    /// Without a slash at its end.
+    page: Option<String>,
 }
 
 impl FalcosidekickService {
@@ -24,7 +26,8 @@ impl FalcosidekickService {
         let endpoint = address("endpoint", &config.endpoint).map_err(|error| error.to_string())?;
         let client =
             client::build(&endpoint, config.timeout_ms, config.proxy.as_deref(), config.ca_file.as_deref())?;
-        Ok(Self { client, endpoint })
+        let page = config.page.as_ref().map(|page| page.trim_end_matches('/').to_owned());
+        Ok(Self { client, endpoint, page })
     }
 
     pub(crate) const fn plan(config: &FalcosidekickConfig) -> Plan {
@@ -35,7 +38,7 @@ impl FalcosidekickService {
 impl Service for FalcosidekickService {
     async fn deliver(&mut self, batch: &[Arc<Event>]) -> Result<(), Failure> {
         for event in batch {
-            let body = encoder::alert(event.scored());
+            let body = encoder::alert(event.scored(), self.page.as_deref());
             let request =
                 self.client.post(self.endpoint.clone()).header(CONTENT_TYPE, "application/json").body(body);
             judge(&ask(request).await?)?;
