@@ -89,7 +89,14 @@ fn forms_of_ones_own_are_taken_out_too() {
     let recording = folder.recording("r.jsonl", &lines);
     let told = |more: &[&str], data: &Path| {
         let mut command = replay(&recording);
-        command.args(more).arg("--json").arg("--data").arg(data).arg("--record").arg(&recorded).arg("--force");
+        command
+            .args(more)
+            .arg("--json")
+            .arg("--data")
+            .arg(data)
+            .arg("--record")
+            .arg(&recorded)
+            .arg("--force");
         run(&mut command).succeeded()
     };
     assert!(told(&[], &data).out.contains("S3CR3T"), "these are no known forms");

@@ -185,7 +185,8 @@ impl Config {
         if let Some(default) = Sharing::default_of(name) {
             return default;
         }
-        let Self { path: _, org, workload, feed: _, settings, scrub: _, scrub_patterns: _, sharing: _ } = Self::default();
+        let Self { path: _, org, workload, feed: _, settings, scrub: _, scrub_patterns: _, sharing: _ } =
+            Self::default();
         match name {
             // Not this machine's: the schema is the same everywhere.
             "path" => SYSTEM_PATH.to_owned(),

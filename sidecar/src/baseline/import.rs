@@ -38,8 +38,9 @@ struct Line<'a> {
 pub(super) fn run(arguments: &Import) -> Result<ExitCode, Failure> {
     let path = &arguments.file;
     check_digest(path, arguments.sha256.as_deref())?;
-    let theirs =
-        file::open(path, arguments.secrets.scrubber())?.collect::<Result<Vec<_>, _>>().map_err(|error| file::not_read(path, &error))?;
+    let theirs = file::open(path, arguments.secrets.scrubber())?
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(|error| file::not_read(path, &error))?;
     let theirs = at_their_time(theirs, arguments.shift);
     let mut store = match arguments.dry_run {
         // What is not there yet is empty; what is there and is none of ours is refused as it would be.

@@ -36,13 +36,7 @@ impl Baseline {
         let place = Place { data: Some(data.to_owned()), org: org.to_owned() };
         let engine = place.open()?.engine;
         let workloads = engine.status().into_iter().map(|status| status.workload).collect();
-        Ok(Self {
-            engine,
-            workloads,
-            scrubber,
-            known: HashMap::new(),
-            hasher: RandomState::new(),
-        })
+        Ok(Self { engine, workloads, scrubber, known: HashMap::new(), hasher: RandomState::new() })
     }
 
     /// What the gate would have made of an alert of this workload.

@@ -44,11 +44,8 @@ impl FromStr for SecretPattern {
         if text.len() > LONGEST {
             return Err(ParseSecretPatternError::TooLong);
         }
-        let built = RegexBuilder::new(text)
-            .size_limit(COMPILED)
-            .dfa_size_limit(COMPILED)
-            .nest_limit(DEEPEST)
-            .build();
+        let built =
+            RegexBuilder::new(text).size_limit(COMPILED).dfa_size_limit(COMPILED).nest_limit(DEEPEST).build();
         let regex = built.map_err(|error| {
             // The last line is the cause; those before draw where it is.
             let said = error.to_string();

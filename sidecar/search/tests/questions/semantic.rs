@@ -76,7 +76,10 @@ fn meaning_finds_what_is_asked_for_and_with_words_more() {
     });
     let words = recall(&rows, "words", |question| by_words(&rows, question, TOP));
     assert!(alone >= 0.9, "recall at {TOP} by meaning fell to {alone:.3}");
-    assert!(both >= 0.95 && both >= words, "recall at {TOP} by both fell to {both:.3}, words alone {words:.3}");
+    assert!(
+        both >= 0.95 && both >= words,
+        "recall at {TOP} by both fell to {both:.3}, words alone {words:.3}"
+    );
 }
 
 #[test]
