@@ -60,6 +60,16 @@ pub(crate) struct Finding {
     number: u64,
 }
 
+/// Findings of one question.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) findings: Vec<Finding>,
+    /// How many there are with those of the other pages.
+    pub(crate) total: usize,
+    /// Whether there are any behind these.
+    pub(crate) more: bool,
+}
+
 #[derive(Debug, Default)]
 struct Inner {
     findings: HashMap<(Day, Id), Finding>,
@@ -114,15 +124,29 @@ impl History {
         inner.recent.iter().rev().find(|execution| execution.id == id).map(|found| (Arc::clone(found), None))
     }
 
-    /// Findings that `keep` wants, the latest first.
-    pub(crate) fn findings(&self, keep: &dyn Fn(&Finding) -> bool) -> Vec<Finding> {
+    /// At most `limit` findings that `wanted` takes, the latest first, from behind the one of the id `after`; `None` where
+    /// none of them has that id. No more than these are copied, because the loop waits for the lock.
+    pub(crate) fn findings(
+        &self,
+        wanted: &dyn Fn(&Finding) -> bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Option<Page> {
         let inner = self.inner.lock();
-        let latest_first = inner.order.values().rev();
-        latest_first
-            .filter_map(|place| inner.findings.get(place))
-            .filter(|finding| keep(finding))
-            .cloned()
-            .collect()
+        let mut page = Page { findings: Vec::new(), total: 0, more: false };
+        let mut begun = after.is_none();
+        let latest_first = inner.order.values().rev().filter_map(|place| inner.findings.get(place));
+        for finding in latest_first.filter(|finding| wanted(finding)) {
+            page.total += 1;
+            if !begun {
+                begun = after.is_some_and(|after| finding.id == after);
+            } else if page.findings.len() < limit {
+                page.findings.push(finding.clone());
+            } else {
+                page.more = true;
+            }
+        }
+        begun.then_some(page)
     }
 
     /// Since when findings are remembered, where any was forgotten.
@@ -168,19 +192,11 @@ impl Inner {
         finding.executions.push_back(Arc::clone(execution));
         self.bytes += size(execution);
         self.places.insert(execution.id.clone(), key);
-        let mut out = Vec::new();
-        if finding.executions.len() > LATEST
-            && let Some(oldest) = finding.executions.pop_front()
-        {
-            if oldest.id == finding.example.id {
-                // It stays as the example.
-            } else {
-                out.push(oldest);
-            }
-        }
-        out.extend(gone);
+        let example = Arc::clone(&finding.example);
+        let oldest = if finding.executions.len() > LATEST { finding.executions.pop_front() } else { None };
         let count = finding.count;
-        for execution in out {
+        // The oldest may stay as the example.
+        for execution in oldest.into_iter().filter(|oldest| oldest.id != example.id).chain(gone) {
             self.forget(&execution);
         }
         self.keep_within(bounds, utc_day(time));
@@ -256,6 +272,32 @@ pub(crate) mod tests {
         Arc::new(execution)
     }
 
+    pub(crate) fn all(history: &History) -> Vec<Finding> {
+        history.findings(&|_| true, None, usize::MAX).expect("no id is asked for").findings
+    }
+
+    #[test]
+    fn pages_follow_one_another_to_the_end() {
+        let history = History::new(Bounds::default());
+        for day in 0..5 {
+            history.add(&novel(&format!("day {day} "), day * 24 * 60, 9000));
+        }
+        let wanted = |finding: &Finding| finding.example.id != "day 2 2880";
+        let mut after: Option<String> = None;
+        let mut seen = Vec::new();
+        loop {
+            let page = history.findings(&wanted, after.as_deref(), 2).expect("the last of the page before");
+            assert_eq!(page.total, 4);
+            seen.extend(page.findings.iter().map(|finding| finding.example.id.clone()));
+            if !page.more {
+                break;
+            }
+            after = page.findings.last().map(|finding| finding.id.clone());
+        }
+        assert_eq!(seen, ["day 4 5760", "day 3 4320", "day 1 1440", "day 0 0"]);
+        assert!(history.findings(&wanted, Some("none"), 2).is_none());
+    }
+
     #[test]
     fn a_group_keeps_the_highest_and_the_latest() {
         let history = History::new(Bounds::default());
@@ -263,7 +305,7 @@ pub(crate) mod tests {
             let score = if minute == 5 { 9900 } else { 9000 };
             assert_eq!(history.add(&novel("id", minute, score)), Some(minute as u64 + 1));
         }
-        let findings = history.findings(&|_| true);
+        let findings = all(&history);
         let [finding] = &findings[..] else { panic!("one group: {findings:?}") };
         assert_eq!((finding.count, finding.executions.len()), (300, LATEST));
         assert_eq!(finding.example.id, "id5");
@@ -291,7 +333,7 @@ pub(crate) mod tests {
         assert_eq!(kept as u64 + dropped, 500);
         assert!(history.remembered_since().is_some());
         assert_eq!(history.inner.lock().places.len(), kept);
-        let times: Vec<_> = history.findings(&|_| true).iter().map(|finding| finding.last).collect();
+        let times: Vec<_> = all(&history).iter().map(|finding| finding.last).collect();
         assert!(times.is_sorted_by(|a, b| a >= b), "the latest first");
     }
 
@@ -300,7 +342,7 @@ pub(crate) mod tests {
         let history = History::new(Bounds::default());
         history.add(&novel("old", 0, 9000));
         history.add(&novel("new", 8 * 24 * 60, 9000));
-        assert_eq!(history.findings(&|_| true).len(), 1);
+        assert_eq!(all(&history).len(), 1);
         assert_eq!(history.counts().1, 0, "age is no loss");
     }
 }

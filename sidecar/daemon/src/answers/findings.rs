@@ -32,30 +32,22 @@ impl Answers {
             Some(limit) if (1..=MOST).contains(limit) => *limit,
             Some(_) => return Err(ServiceError::Invalid(format!("limit is a number from 1 to {MOST}"))),
         };
-        let all = self.parts.history.findings(&|finding| {
+        let wanted = |finding: &Finding| {
             workload.as_ref().is_none_or(|pattern| pattern.matches(&finding.example.workload))
                 && since.is_none_or(|since| finding.last >= since)
                 && until.is_none_or(|until| finding.first < until)
                 && finding.example.score.unwrap_or(Score::ZERO) >= least
-        });
-        let begin = match after {
-            None => 0,
-            Some(after) => match all.iter().position(|finding| finding.id == *after) {
-                Some(at) => at + 1,
-                None => {
-                    return Err(ServiceError::NotFound(
-                        "after names no finding of this question; ask again from the beginning".into(),
-                    ));
-                }
-            },
         };
-        let total = all.len();
-        let page: Vec<_> = all.into_iter().skip(begin).take(limit.into()).collect();
-        let more = begin + page.len() < total;
+        let Some(page) = self.parts.history.findings(&wanted, after.as_deref(), limit.into()) else {
+            return Err(ServiceError::NotFound(
+                "after names no finding of this question; ask again from the beginning".into(),
+            ));
+        };
+        let next = page.findings.last().filter(|_| page.more).map(|finding| finding.id.clone());
         Ok(Findings {
-            next: page.last().filter(|_| more).map(|finding| finding.id.clone()),
-            findings: self.shown(&page),
-            total,
+            next,
+            findings: self.shown(&page.findings),
+            total: page.total,
             remembered_since: self.parts.history.remembered_since().map(seconds),
         })
     }
