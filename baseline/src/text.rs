@@ -1,4 +1,4 @@
-//! Text that came from outside, made safe for a terminal, a log line and a field.
+//! Text that came from outside, made safe for a terminal, a log line and a field; and the name that was meant by a slip.
 
 use std::fmt::Write;
 
@@ -49,11 +49,21 @@ fn misleading(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// The known name that looks most like `name`, if any does: fewest edits (Levenshtein), and no more than half its length.
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let wanted: String = name.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
+    let candidates = known.into_iter().map(|known| (strsim::levenshtein(&wanted, known), known));
+    candidates
+        .filter(|(edits, known)| *edits <= known.len().max(wanted.len()) / 2)
+        .min()
+        .map(|(_, known)| known)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::printable;
+    use super::{nearest, printable};
 
     #[test]
     fn what_fools_a_terminal_is_escaped() {
@@ -68,6 +78,23 @@ mod tests {
         assert_eq!(printable("abcdefghi", 8), "abcde...");
         assert_eq!(printable("abcdefg\n", 8), "abcde...");
         assert_eq!(printable("ab", 1), "a");
+    }
+
+    #[test]
+    fn a_slip_finds_its_name_and_nonsense_none() {
+        let known = ["path", "feed", "learn_executions", "threshold", "retention_days", "critical"];
+        for (slip, name) in [
+            ("treshold", "threshold"),
+            ("learn-executions", "learn_executions"),
+            ("Path", "path"),
+            ("retention", "retention_days"),
+            ("feeds", "feed"),
+            ("critcal", "critical"),
+        ] {
+            assert_eq!(nearest(slip, known), Some(name), "{slip}");
+        }
+        assert_eq!(nearest("qqqqqqqqqqqqqqqqqqqqqqqqq", known), None);
+        assert_eq!(nearest(&"x".repeat(100_000), known), None);
     }
 
     proptest! {

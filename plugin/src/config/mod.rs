@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::env;
 use std::path::PathBuf;
 
+use anomaly_baseline::text::nearest;
 use anomaly_baseline::{Pattern, Score, Settings, Threshold};
 use anomaly_capture::FeedChoice;
 use anomaly_capture::workload::Template;
@@ -85,7 +86,7 @@ impl Config {
         for (name, value) in map {
             let Some(key) = KEYS.iter().find(|key| key.name == name) else {
                 let found: String = name.chars().take(64).collect();
-                return Err(match keys::nearest(&name) {
+                return Err(match nearest(&name, KEYS.iter().map(|key| key.name)) {
                     Some(meant) => ConfigError::Misspelt { found, meant },
                     None => ConfigError::Unknown(found),
                 });

@@ -1,4 +1,4 @@
-//! The keys of a type in the order in which it declares them, and the one that was meant by a slip.
+//! The keys of a type in the order in which it declares them, and paths as sentences have them.
 
 use std::fmt;
 
@@ -41,31 +41,6 @@ impl<'de> Deserializer<'de> for Asked<'_> {
     }
 }
 
-/// The known name that looks most like `name`, if any does.
-pub(crate) fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let wanted: String = name.chars().take(64).collect::<String>().to_lowercase().replace('-', "_");
-    let candidates = known.iter().map(|known| (edits(&wanted, known), *known));
-    candidates
-        .filter(|(edits, known)| *edits <= known.len().max(wanted.len()) / 2)
-        .min()
-        .map(|(_, known)| known)
-}
-
-/// How many letters have to be added, taken away or replaced (Levenshtein).
-fn edits(a: &str, b: &str) -> usize {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 /// A path as a sentence has it: `backend.sinks[0].endpoint`.
 pub(crate) struct Dotted<'p>(pub(crate) &'p [String]);
 
@@ -92,21 +67,6 @@ mod tests {
     fn keys_come_in_the_order_of_the_declaration() {
         assert_eq!(of::<Scoring>()[..2], ["learn_below", "learn_executions"]);
         assert_eq!(of::<u8>(), [""; 0]);
-    }
-
-    #[test]
-    fn a_slip_finds_its_key_and_nonsense_none() {
-        let known = of::<Scoring>();
-        for (slip, key) in [
-            ("treshold", "threshold"),
-            ("learn-executions", "learn_executions"),
-            ("Warn", "warn"),
-            ("critcal", "critical"),
-        ] {
-            assert_eq!(nearest(slip, known), Some(key), "{slip}");
-        }
-        assert_eq!(nearest("qqqqqqqqqqqqqqqqqqqqqqqqq", known), None);
-        assert_eq!(nearest(&"x".repeat(100_000), known), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Reading stops at the first value that does not fit. So that nobody corrects a file one run at a time, what does not fit
 //! is taken out and the rest is read again: every key has a default, so the file gets shorter and never worse.
 
-use anomaly_baseline::text::printable;
+use anomaly_baseline::text::{nearest, printable};
 
 use crate::decode::{Fault, What};
 use crate::keys::{self, Dotted};
@@ -130,9 +130,9 @@ fn shown(path: &[String], node: &Node) -> String {
 /// A key that nobody reads, and which one was meant.
 fn unknown(path: &[String], key: &str, known: &[&'static str]) -> String {
     let found = printable(key, MAX_KEY);
-    let nearest = keys::nearest(key, known);
+    let meant = nearest(key, known.iter().copied());
     let elsewhere = elsewhere(key);
-    let remedy = match (nearest, elsewhere) {
+    let remedy = match (meant, elsewhere) {
         (_, Some(section)) => format!("it belongs to {section}"),
         (Some(meant), None) => format!("did you mean {meant}?"),
         (None, None) => format!("there are {}", known.join(", ")),
