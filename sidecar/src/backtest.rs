@@ -23,6 +23,7 @@ pub(crate) use self::arguments::{Backtest as Arguments, EXAMPLES};
 use self::features::Part;
 use crate::drawn::{Drawn, REDRAW};
 use crate::failure::{Failure, print, say};
+use crate::reader::Reader;
 use crate::report;
 use crate::watch::json;
 use crate::watch::replay::Replay;
@@ -92,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         print(&summary);
         return Ok(());
     }
-    written(io::stdout().lock().write_all(summary.as_bytes())).map(drop)
+    Reader::of(io::stdout().lock().write_all(summary.as_bytes())).map(drop)
 }
 
 /// Prints what would be learned and what would be scored.
@@ -219,7 +220,7 @@ impl Output {
 
     fn flush(&mut self) -> Result<Wanted, Failure> {
         if !self.closed {
-            self.closed = written(io::stdout().lock().write_all(&self.gathered))? == Reader::Gone;
+            self.closed = Reader::of(io::stdout().lock().write_all(&self.gathered))? == Reader::Gone;
         }
         self.gathered.clear();
         Ok(self.wanted())
@@ -227,21 +228,5 @@ impl Output {
 
     fn wanted(&self) -> Wanted {
         if self.closed && !self.goes_on { Wanted::Nothing } else { Wanted::More }
-    }
-}
-
-/// Whoever reads standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
-    There,
-    Gone,
-}
-
-/// A reader that went away is no failure, like for any other of a pipeline.
-fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
-    match outcome {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => Err(Failure::new(format!("cannot write the result: {error}"))),
     }
 }

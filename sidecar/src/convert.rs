@@ -22,6 +22,7 @@ use self::execution::Found;
 use self::falco::Alert;
 use crate::failure::{Failure, say};
 use crate::lines::{Line, Lines};
+use crate::reader::Reader;
 use crate::words::{count, thousands};
 
 /// Lines that could not be read and are told in full.
@@ -120,7 +121,7 @@ impl<'a> Conversion<'a> {
         for execution in found.drain(..) {
             self.executions += 1;
             let recorded = execution.recorded(self.workload, &self.scrubber);
-            if written(self.writer.write_recorded(&recorded))? == Reader::Gone {
+            if Reader::of(self.writer.write_recorded(&recorded))? == Reader::Gone {
                 return Ok(Reader::Gone);
             }
         }
@@ -138,7 +139,7 @@ impl<'a> Conversion<'a> {
     }
 
     fn end(mut self) -> Result<(), Failure> {
-        written(self.writer.flush())?;
+        Reader::of(self.writer.flush())?;
         let mut parts = vec![count(self.executions, "execution")];
         for (number, what) in [
             (self.other, "about something else"),
@@ -163,22 +164,6 @@ impl<'a> Conversion<'a> {
 /// What ausearch puts between two events.
 fn is_separator(text: &[u8]) -> bool {
     text == b"----" || text.starts_with(b"time->")
-}
-
-/// Whoever reads standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reader {
-    There,
-    /// It has seen enough, as `head` has: the work ends early and well.
-    Gone,
-}
-
-fn written(outcome: io::Result<()>) -> Result<Reader, Failure> {
-    match outcome {
-        Ok(()) => Ok(Reader::There),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Reader::Gone),
-        Err(error) => Err(Failure::new(format!("cannot write the recording: {error}; make room"))),
-    }
 }
 
 /// Escapes what could fool a terminal, as JSON does. Lines of a recording arrive whole, and hold such characters within

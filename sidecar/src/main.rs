@@ -16,6 +16,7 @@ mod lines;
 mod lint_rules;
 mod paths;
 mod place;
+mod reader;
 mod report;
 mod run;
 mod search;

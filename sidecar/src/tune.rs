@@ -23,6 +23,7 @@ use self::baseline::Baseline;
 use self::input::Input;
 use crate::failure::{Failure, print, say};
 use crate::lines;
+use crate::reader::Reader;
 use crate::report;
 use crate::terminal;
 
@@ -69,7 +70,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     }
     let shown = show(arguments, &report, &chosen)?;
     let Some(path) = &arguments.write else { return Ok(()) };
-    if !shown {
+    if shown == Reader::Gone {
         return Err(Failure::new(format!(
             "whoever read standard output left before its end, so {} is not written; let it be read to the end",
             path.display()
@@ -138,7 +139,7 @@ fn choose<'r>(arguments: &Arguments, report: &'r Report) -> Result<Vec<&'r RuleR
 }
 
 /// Prints the report; tells whether all of it was read.
-fn show(arguments: &Arguments, report: &Report, chosen: &[&RuleReport]) -> Result<bool, Failure> {
+fn show(arguments: &Arguments, report: &Report, chosen: &[&RuleReport]) -> Result<Reader, Failure> {
     let width = terminal::width(&io::stdout());
     let text = summary::text(report, chosen, width);
     let mut out = io::stdout().lock();
@@ -148,9 +149,5 @@ fn show(arguments: &Arguments, report: &Report, chosen: &[&RuleReport]) -> Resul
     } else {
         out.write_all(text.as_bytes())
     };
-    match written.and_then(|()| out.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Failure::new(format!("standard output cannot be written: {error}"))),
-    }
+    Reader::of(written.and_then(|()| out.flush()))
 }

@@ -8,6 +8,7 @@ use anomaly_vectorizer::Execution;
 use serde::Serialize;
 
 use crate::failure::Failure;
+use crate::reader::Reader;
 use crate::table::Table;
 use crate::terminal::{self, fit};
 use anomaly_daemon::ids::Id;
@@ -72,20 +73,10 @@ pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     anomaly_baseline::json::write(&mut line, value)
         .map_err(|error| Failure::new(format!("the result cannot be written as JSON: {error}")))?;
     line.push(b'\n');
-    written(io::stdout().lock().write_all(&line))
+    Reader::of(io::stdout().lock().write_all(&line)).map(drop)
 }
 
 /// Prints text that is safe already.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    written(io::stdout().lock().write_all(text.as_bytes()))
-}
-
-/// A reader that went away is nobody's error.
-fn written(outcome: io::Result<()>) -> Result<(), Failure> {
-    match outcome {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("standard output cannot be written: {error}")))
-        }
-        _ => Ok(()),
-    }
+    Reader::of(io::stdout().lock().write_all(text.as_bytes())).map(drop)
 }
