@@ -127,6 +127,12 @@ impl Engine {
         }
     }
 
+    /// Whether this process writes the database; `None` while that is being loaded. A reader becomes the writer once that is
+    /// gone.
+    pub fn access(&self) -> Option<Access> {
+        self.inner.access()
+    }
+
     /// Scores an execution and learns from it what the policy allows. Any thread; microseconds.
     pub fn observe(&self, sighting: &Sighting<'_>) -> Verdict {
         let inner = &*self.inner;

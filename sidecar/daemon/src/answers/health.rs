@@ -1,7 +1,6 @@
 //! How the daemon is, with every loss.
 
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
 use anomaly_api::model::{Feed, Health, Loss, Memory, Store};
 use anomaly_baseline::{Access, CounterValues};
@@ -15,7 +14,6 @@ pub(super) fn health(answers: &Answers) -> Health {
     let sense = parts.senses.read();
     let counters = parts.engine.counters();
     let memory = parts.engine.memory();
-    let loaded = parts.engine.wait_loaded(Duration::ZERO);
     Health {
         version: about.version.to_owned(),
         host: about.host.clone(),
@@ -34,7 +32,7 @@ pub(super) fn health(answers: &Answers) -> Health {
         sinks: (parts.sinks)(),
         store: Store {
             path: about.path.display().to_string(),
-            writes: loaded.is_ok_and(|loaded| loaded.access == Access::Writer),
+            writes: parts.engine.access() == Some(Access::Writer),
             unsaved: parts.engine.unsaved_rows(),
         },
         memory: Memory {

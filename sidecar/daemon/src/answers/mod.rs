@@ -64,7 +64,7 @@ pub struct About {
     pub org: String,
     /// The database's directory.
     pub path: PathBuf,
-    /// Whether this process writes it; asked each time, because a reader becomes the writer when that goes.
+    /// Bytes that all baselines may take in memory.
     pub memory_budget: usize,
     /// When the daemon was started, microseconds since the Unix epoch.
     pub started: Timestamp,
