@@ -20,6 +20,35 @@ use crate::status::Counters;
 use crate::stdout::StdoutService;
 use crate::worker::{Closing, Worker};
 
+/// Credentials of a sink.
+pub(crate) struct Secrets {
+    user: Option<Secret>,
+    /// A password, or what a header carries.
+    key: Option<Secret>,
+}
+
+impl Secrets {
+    /// From where the configuration says that they are.
+    pub(crate) fn load(config: &SinkConfig) -> Result<Self, SinkError> {
+        let (user, key) = match config {
+            SinkConfig::Clickhouse(clickhouse) => (
+                Secret::load(clickhouse.user_env.as_deref(), clickhouse.user_file.as_deref()),
+                Secret::load(clickhouse.password_env.as_deref(), clickhouse.password_file.as_deref()),
+            ),
+            SinkConfig::Http(http) => {
+                (Ok(None), Secret::load(http.auth_variable(), http.auth_file.as_deref()))
+            }
+            SinkConfig::Falcosidekick(_) | SinkConfig::File(_) | SinkConfig::Stdout(_) => {
+                (Ok(None), Ok(None))
+            }
+        };
+        let named = |outcome: Result<Option<Secret>, SecretError>| {
+            outcome.map_err(|source| SinkError::Secret { name: config.name().to_owned(), source })
+        };
+        Ok(Self { user: named(user)?, key: named(key)? })
+    }
+}
+
 /// What is shared with the sink's worker, and how to start that.
 pub(crate) fn build(
     config: &SinkConfig,
@@ -30,9 +59,7 @@ pub(crate) fn build(
 ) -> Result<(Arc<Sink>, Start), SinkError> {
     let name = config.name();
     let client = |problem| SinkError::Client { name: name.to_owned(), problem };
-    let secret = |outcome: Result<Option<Secret>, SecretError>| {
-        outcome.map_err(|source| SinkError::Secret { name: name.to_owned(), source })
-    };
+    let Secrets { user, key } = Secrets::load(config)?;
     let parts = Parts { config, spools, notices, closing };
     match config {
         SinkConfig::Falcosidekick(sidekick) => {
@@ -40,18 +67,11 @@ pub(crate) fn build(
             parts.join(service, FalcosidekickService::plan(sidekick))
         }
         SinkConfig::Clickhouse(clickhouse) => {
-            let user = secret(Secret::load(clickhouse.user_env.as_deref(), clickhouse.user_file.as_deref()))?;
-            let password = secret(Secret::load(
-                clickhouse.password_env.as_deref(),
-                clickhouse.password_file.as_deref(),
-            ))?;
-            let service =
-                ClickHouseService::new(clickhouse, user.as_ref(), password.as_ref()).map_err(client)?;
+            let service = ClickHouseService::new(clickhouse, user.as_ref(), key.as_ref()).map_err(client)?;
             parts.join(service, ClickHouseService::plan(clickhouse))
         }
         SinkConfig::Http(http) => {
-            let credential = secret(Secret::load(http.auth_variable(), http.auth_file.as_deref()))?;
-            let service = HttpService::new(http, credential.as_ref(), host).map_err(client)?;
+            let service = HttpService::new(http, key.as_ref(), host).map_err(client)?;
             parts.join(service, HttpService::plan(http))
         }
         SinkConfig::File(file) => parts.join(FileService::new(file), FileService::plan(file)),

@@ -14,7 +14,7 @@ use futures::future::{LocalBoxFuture, join_all};
 use parking_lot::Mutex;
 use tokio::task::LocalSet;
 
-use crate::build::build;
+use crate::build::{Secrets, build};
 use crate::config::SinkConfig;
 use crate::error::SinkError;
 use crate::event::Event;
@@ -48,6 +48,16 @@ impl fmt::Debug for Sinks {
 }
 
 impl Sinks {
+    /// Whether these could be started, but for their spools: nothing is opened, so that whoever has sinks already finds out
+    /// before closing them.
+    ///
+    /// # Errors
+    /// Where a configuration cannot work, or a secret is missing.
+    pub fn check(configs: &[SinkConfig]) -> Result<(), SinkError> {
+        distinct(configs)?;
+        configs.iter().try_for_each(|config| Secrets::load(config).map(drop))
+    }
+
     /// Opens the spools, reads the secrets and starts the thread. Nothing is sent before the first
     /// [`send`](Self::send) but what an earlier process has left in the spools, and no sink has to be there yet. `spool`
     /// is the folder of the spools, which is made where it is missing; `host` is what HTTP batches call this machine.
@@ -57,14 +67,7 @@ impl Sinks {
     pub fn start(configs: &[SinkConfig], spool: &Path, host: &str) -> Result<Self, SinkError> {
         let notices = Arc::new(Notices::default());
         let closing = Closing::default();
-        let mut names = HashSet::new();
-        for config in configs {
-            let name = config.name();
-            config.check().map_err(|source| SinkError::Config { name: name.to_owned(), source })?;
-            if !names.insert(name) {
-                return Err(SinkError::SameName(name.to_owned()));
-            }
-        }
+        let names = distinct(configs)?;
         tell_of_orphans(spool, &names, &notices);
         let mut sinks = Vec::new();
         let mut starts = Vec::new();
@@ -169,6 +172,19 @@ async fn serve(starts: Vec<Start>, sinks: &[Arc<Sink>], notices: &Notices) {
         }
     });
     join_all(watched).await;
+}
+
+/// The names of sinks that can work beside one another.
+fn distinct(configs: &[SinkConfig]) -> Result<HashSet<&str>, SinkError> {
+    let mut names = HashSet::new();
+    for config in configs {
+        let name = config.name();
+        config.check().map_err(|source| SinkError::Config { name: name.to_owned(), source })?;
+        if !names.insert(name) {
+            return Err(SinkError::SameName(name.to_owned()));
+        }
+    }
+    Ok(names)
 }
 
 /// Says where events wait for sinks that are not configured any more.

@@ -8,25 +8,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use anomaly_sinks::{HttpConfig, QueueConfig, SinkConfig, SinkState};
+use anomaly_sinks::{HttpConfig, QueueConfig, SinkState};
 use support::server::{Reply, Server, free_port};
-use support::{LONG, assert_accounts, assert_all, execution, ids, send, start, status, until, until_status};
+use support::{
+    LONG, assert_accounts, assert_all, config, execution, ids, one, send, start, status, until, until_status,
+};
 use tempfile::TempDir;
-
-/// Quick batches of ten, quickly given up.
-fn config(url: &str) -> HttpConfig {
-    HttpConfig {
-        batch_interval_ms: 30,
-        max_batch_size: 10,
-        retry_max: 1,
-        timeout_ms: 1_000,
-        ..HttpConfig::to(url)
-    }
-}
-
-fn one(config: HttpConfig) -> [SinkConfig; 1] {
-    [SinkConfig::Http(config)]
-}
 
 #[test]
 fn batches_arrive_compressed_with_credential_and_key() {

@@ -7,23 +7,10 @@ use std::time::{Duration, Instant};
 
 use anomaly_sinks::{HttpConfig, SinkConfig, SinkError, Sinks};
 use support::server::{Reply, Server, free_port};
-use support::{LONG, assert_accounts, assert_all, execution, ids, send, start, status, until, until_status};
+use support::{
+    LONG, assert_accounts, assert_all, config, execution, ids, one, send, start, status, until, until_status,
+};
 use tempfile::TempDir;
-
-/// Quick batches of ten, quickly given up.
-fn config(url: &str) -> HttpConfig {
-    HttpConfig {
-        batch_interval_ms: 30,
-        max_batch_size: 10,
-        retry_max: 1,
-        timeout_ms: 1_000,
-        ..HttpConfig::to(url)
-    }
-}
-
-fn one(config: HttpConfig) -> [SinkConfig; 1] {
-    [SinkConfig::Http(config)]
-}
 
 #[test]
 fn the_next_daemon_delivers_what_this_one_could_not() {
@@ -134,20 +121,27 @@ fn what_cannot_start_says_why() {
         let error = Sinks::start(configs, &folder.path().join("spool"), "web-1").expect_err("refused");
         (error.to_string(), error)
     };
+    let refuse = |configs: &[SinkConfig]| {
+        let checked = Sinks::check(configs).expect_err("refused");
+        let (text, error) = try_start(configs);
+        assert_eq!(checked.to_string(), text, "known before anything is opened");
+        (text, error)
+    };
     let plain = config("http://127.0.0.1:9/");
-    let (text, error) = try_start(&[SinkConfig::Http(plain.clone()), SinkConfig::Http(plain.clone())]);
+    let (text, error) = refuse(&[SinkConfig::Http(plain.clone()), SinkConfig::Http(plain.clone())]);
     assert!(matches!(error, SinkError::SameName(_)) && text.contains("two sinks are called http"), "{text}");
     let keyed = HttpConfig {
         auth_header: Some("X-API-Key".into()),
         auth_env: Some("ANOMALY_TEST_UNSET".into()),
         ..plain.clone()
     };
-    let (text, _) = try_start(&one(keyed));
+    let (text, _) = refuse(&one(keyed));
     assert!(text.contains("sink http: the environment variable ANOMALY_TEST_UNSET is not set"), "{text}");
-    let (text, _) = try_start(&one(HttpConfig { max_batch_size: 0, ..plain.clone() }));
+    let (text, _) = refuse(&one(HttpConfig { max_batch_size: 0, ..plain.clone() }));
     assert!(text.contains("sink http: max_batch_size: 0 is not between"), "{text}");
     let (text, _) = try_start(&one(HttpConfig { ca_file: Some("/dev/null".into()), ..plain.clone() }));
     assert!(text.contains("ca_file"), "{text}");
+    Sinks::check(&one(plain.clone())).expect("it could start");
     let _running = start(&one(plain.clone()), &folder);
     let (text, error) = try_start(&one(plain));
     assert!(matches!(error, SinkError::SpoolLocked { .. }), "{text}");

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anomaly_scored::ScoredExecution;
-use anomaly_sinks::{SinkConfig, SinkStatus, Sinks};
+use anomaly_sinks::{HttpConfig, SinkConfig, SinkStatus, Sinks};
 
 /// Long enough for every machine; reached only by a test that fails.
 pub const LONG: Duration = Duration::from_secs(60);
@@ -31,6 +31,22 @@ pub fn send(sinks: &Sinks, numbers: std::ops::Range<u32>) {
     for number in numbers {
         sinks.send(&execution(number));
     }
+}
+
+/// Quick batches of ten, quickly given up.
+pub fn config(url: &str) -> HttpConfig {
+    HttpConfig {
+        batch_interval_ms: 30,
+        max_batch_size: 10,
+        retry_max: 1,
+        timeout_ms: 1_000,
+        ..HttpConfig::to(url)
+    }
+}
+
+/// The only sink.
+pub fn one(config: HttpConfig) -> [SinkConfig; 1] {
+    [SinkConfig::Http(config)]
 }
 
 /// The sinks of one configuration, with their spools in this folder.
