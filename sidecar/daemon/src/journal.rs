@@ -37,7 +37,7 @@ pub struct JournalError {
     source: io::Error,
 }
 
-/// The files of findings. Owned by the loop that takes executions; written through its buffer, a few times a second.
+/// The files of findings. Blocks as long as the disk wants, so whoever may not wait hands findings to a thread that owns it.
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
@@ -180,6 +180,11 @@ impl Journal {
         }
     }
 
+    /// What waits for the next [`flush`](Self::flush), in bytes, but for counts that rose.
+    pub fn waiting_bytes(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Executions that were written, and those that were not for want of room or because the disk refused.
     pub fn counts(&self) -> (u64, u64) {
         (self.written, self.dropped)
@@ -249,7 +254,7 @@ fn recall(path: &Path, history: &History) -> io::Result<u64> {
 mod tests {
     use super::*;
     use crate::history::Bounds;
-    use crate::history::tests::novel;
+    use crate::history::tests::{all, novel};
 
     fn open(folder: &Path) -> (Journal, History, u64) {
         let history = History::new(Bounds::default());
@@ -277,7 +282,7 @@ mod tests {
         assert!(!text.contains('\u{202e}') && !text.contains('\u{1b}'));
 
         let (_, again, bad) = open(&path);
-        let findings = again.findings(&|_| true);
+        let findings = all(&again);
         assert_eq!((bad, findings.len(), findings[0].count), (0, 1, 1000));
         assert_eq!(findings[0].example.command, "sh -c id\u{1b}[2J\u{202e}");
     }
@@ -296,12 +301,12 @@ mod tests {
         fs::write(&file, &text[..text.len() - 10]).unwrap();
 
         let (mut journal, history, bad) = open(folder.path());
-        assert_eq!((bad, history.findings(&|_| true)[0].count), (1, 2));
+        assert_eq!((bad, all(&history)[0].count), (1, 2));
         let execution = novel("y", 9, 9000);
         journal.add(&execution, history.add(&execution).unwrap());
         journal.flush(20_000).unwrap();
         let (_, history, bad) = open(folder.path());
-        assert_eq!((bad, history.findings(&|_| true)[0].count), (1, 3), "what came after it is whole");
+        assert_eq!((bad, all(&history)[0].count), (1, 3), "what came after it is whole");
     }
 
     #[test]

@@ -20,8 +20,6 @@ pub struct Sense {
     pub lost: Vec<(&'static str, u64)>,
     /// Executions of containers whose image stayed unknown.
     pub unresolved: u64,
-    /// Executions that were novel.
-    pub novel: u64,
     /// Executions that waited for what is known of their workload longer than they could.
     pub not_woken: u64,
 }

@@ -1,20 +1,15 @@
-//! What the loop does besides: telling where it stands, passing on what there is to say, writing findings down.
+//! What the loop does besides: telling where it stands, and passing on what there is to say.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anomaly_baseline::{Day, utc_day};
-use anomaly_daemon::{Journal, Sense};
-use anomaly_scored::ScoredExecution;
+use anomaly_daemon::Sense;
 
 use crate::watch::live::Live;
 use crate::words::{count, thousands};
 
+use super::findings::Findings;
 use super::parts::{Lasting, Running};
-
-/// How often findings go to the disk, with a sync.
-const WRITING: Duration = Duration::from_secs(1);
 
 /// What was taken.
 #[derive(Debug, Default)]
@@ -42,24 +37,13 @@ impl Tally {
 /// What is done between executions.
 pub(super) struct Duty {
     pub(super) tally: Tally,
+    pub(super) findings: Findings,
     lasting: Arc<Lasting>,
-    journal: Option<Journal>,
-    write_due: Instant,
-    /// Whether the journal's failure was said.
-    failing: bool,
 }
 
 impl Duty {
-    pub(super) fn new(lasting: Arc<Lasting>, journal: Option<Journal>, now: Instant) -> Self {
-        Self { tally: Tally::default(), lasting, journal, write_due: now, failing: false }
-    }
-
-    /// Notes a finding, to be written down soon.
-    pub(super) fn novel(&mut self, execution: &Arc<ScoredExecution>, count: u64) {
-        match &mut self.journal {
-            Some(journal) => journal.add(execution, count),
-            None => drop(self.lasting.unwritten.fetch_add(1, Relaxed)),
-        }
+    pub(super) fn new(lasting: Arc<Lasting>, findings: Findings) -> Self {
+        Self { tally: Tally::default(), findings, lasting }
     }
 
     /// Does what is due.
@@ -76,38 +60,8 @@ impl Duty {
             executions: live.executions(),
             lost: live.lost(),
             unresolved: live.unresolved(),
-            novel: self.tally.novel,
             not_woken: self.tally.not_woken,
         };
         self.lasting.senses.write(sense, now);
-        if now >= self.write_due {
-            self.write_due = now + WRITING;
-            self.write();
-        }
     }
-
-    /// Writes what is left.
-    pub(super) fn finish(&mut self) {
-        self.write();
-    }
-
-    fn write(&mut self) {
-        let Some(journal) = &mut self.journal else { return };
-        let outcome = journal.flush(today());
-        let (_, dropped) = journal.counts();
-        self.lasting.unwritten.store(dropped, Relaxed);
-        match outcome {
-            Err(error) if !self.failing => {
-                self.failing = true;
-                self.lasting.say(error.to_string());
-            }
-            Err(_) => {}
-            Ok(()) => self.failing = false,
-        }
-    }
-}
-
-/// The day, as findings have it.
-pub(super) fn today() -> Day {
-    utc_day(jiff::Timestamp::now().as_microsecond())
 }

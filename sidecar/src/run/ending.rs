@@ -8,6 +8,9 @@ const DRAIN: Duration = Duration::from_millis(700);
 /// Sinks may still send for so long; what is left then waits on the disk.
 const SINKS: Duration = Duration::from_millis(1200);
 
+/// The last findings may take so long to be written.
+const FINDINGS: Duration = Duration::from_millis(500);
+
 /// All of it, but for what the process needs to go.
 const ALL: Duration = Duration::from_millis(4500);
 
@@ -26,6 +29,11 @@ impl Ending {
     /// Whether there is time for another execution.
     pub(super) fn has_time_to_drain(self) -> bool {
         self.0.elapsed() < DRAIN
+    }
+
+    /// What the findings may take.
+    pub(super) fn of_findings(self) -> Duration {
+        FINDINGS
     }
 
     /// What the sinks may take.

@@ -4,13 +4,14 @@
 //! that may take time (the database, the sinks, the API, the fleet) has a thread of its own and never holds it up. What
 //! the loop itself has to do besides is done a few times a second, between executions.
 //!
-//! A configuration that is read again replaces what it changes: the feed is opened anew only where it has to be, while
-//! the rest is closed and started, and executions wait in the feed's queue meanwhile.
+//! A configuration that is read again is followed: the feed is opened anew only where it has to be, while the rest is
+//! closed and started, with the secrets as they are now, and executions wait in the feed's queue meanwhile.
 
 mod arguments;
 mod decisions;
 mod duty;
 mod ending;
+mod findings;
 mod notify;
 mod numbers;
 mod parts;
@@ -33,6 +34,7 @@ use crate::watch::source::Next;
 
 use duty::Duty;
 use ending::Ending;
+use findings::Findings;
 use notify::Systemd;
 use parts::{Lasting, Running};
 use taker::Taker;
@@ -81,7 +83,7 @@ impl<'a> Daemon<'a> {
         }
         let running = Running::start(&config, store, &lasting)?;
         let taker = Taker::new(&config, &lasting);
-        let duty = Duty::new(Arc::clone(&lasting), journal, Instant::now());
+        let duty = Duty::new(Arc::clone(&lasting), Findings::start(&lasting, journal)?);
         Ok(Self { arguments, config, lasting, live, running: Some(running), taker, duty })
     }
 
@@ -119,61 +121,68 @@ impl<'a> Daemon<'a> {
         }
     }
 
-    /// Reads the configuration again and replaces what it changes. One that cannot be followed changes nothing.
+    /// Reads the configuration again and follows it. One that cannot be followed changes nothing.
     fn reload(&mut self) -> Result<(), Failure> {
-        let config = match self.arguments.config() {
-            Ok(config) if config == self.config => {
-                self.lasting.say("the configuration was read again; nothing has changed".to_owned());
-                return Ok(());
-            }
-            Ok(config) => config,
+        let stays = |why: Failure| format!("the configuration stays as it was: {why}");
+        let (config, feed) = match self.prepare() {
+            Ok(prepared) => prepared,
             Err(failure) => {
-                self.lasting.say(format!("the configuration stays as it was: {failure}"));
+                self.lasting.say(stays(failure));
                 return Ok(());
             }
         };
-        if plan::moves(&self.config, &config) {
-            self.lasting.say(
-                "the configuration stays as it was: another database or organisation needs a restart"
-                    .to_owned(),
-            );
-            return Ok(());
+        let opens_feed = feed.is_some();
+        if let Some(live) = feed {
+            self.replace_feed(live);
         }
-        let opens_feed = config.agent != self.config.agent
-            || config.ebpf != self.config.ebpf
-            || config.vectorization != self.config.vectorization;
-        if opens_feed {
-            // A feed that does not work may not cost the one that does.
-            match open_feed(&config) {
-                Ok(live) => {
-                    let mut old = std::mem::replace(&mut self.live, live);
-                    old.stop();
-                    while let Next::Event(event) = old.next(Duration::ZERO) {
-                        self.take(&event);
-                    }
-                }
-                Err(failure) => {
-                    self.lasting.say(format!("the configuration stays as it was: {failure}"));
-                    return Ok(());
-                }
-            }
-        }
-        if let Some(running) = self.running.take() {
-            running.stop(Ending::new(Instant::now()))?;
+        if let Some(running) = self.running.take()
+            && let Err(failure) = running.stop(Ending::new(Instant::now()))
+        {
+            self.lasting.say(failure.to_string());
         }
         match self.restart(&config) {
             Ok(()) => {
                 self.config = config;
                 self.lasting.say("the configuration was read again and is followed".to_owned());
             }
-            // A secret that is missing, a socket that is taken: what worked before works again.
+            // A socket that is taken: what worked before works again.
             Err(failure) => {
-                self.lasting.say(format!("the configuration stays as it was: {failure}"));
+                self.lasting.say(stays(failure));
                 let before = self.config.clone();
                 self.restart(&before)?;
+                if opens_feed {
+                    self.replace_feed(open_feed(&before)?);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Reads the configuration again, opens the feed where it has to be another, and finds out what would keep the rest
+    /// from being replaced while all of it still works.
+    fn prepare(&self) -> Result<(Config, Option<Live>), Failure> {
+        let config = self.arguments.config()?;
+        if plan::moves(&self.config, &config) {
+            return Err(Failure::new("another database or organisation needs a restart"));
+        }
+        plan::check(&config)?;
+        // What is known and cannot be saved is kept.
+        self.running.as_ref().map_or(Ok(()), Running::save)?;
+        let opens_feed = config.agent != self.config.agent
+            || config.ebpf != self.config.ebpf
+            || config.vectorization != self.config.vectorization;
+        let feed = if opens_feed { Some(open_feed(&config)?) } else { None };
+        Ok((config, feed))
+    }
+
+    /// Goes on with another feed, after what the one before told. The two overlap: what they both tell is taken twice, so
+    /// that nothing is missed.
+    fn replace_feed(&mut self, live: Live) {
+        let mut old = std::mem::replace(&mut self.live, live);
+        old.stop();
+        while let Next::Event(event) = old.next(Duration::ZERO) {
+            self.take(&event);
+        }
     }
 
     fn restart(&mut self, config: &Config) -> Result<(), Failure> {
@@ -203,7 +212,7 @@ impl<'a> Daemon<'a> {
             self.take(&event);
         }
         self.tick(Instant::now());
-        self.duty.finish();
+        self.duty.findings.finish(ending.of_findings());
         let stopped = self.running.take().map_or(Ok(()), |running| running.stop(ending));
         say(&self.duty.tally.summary());
         stopped

@@ -22,12 +22,15 @@ use crate::search::Mind;
 use crate::watch::baseline;
 
 use super::decisions::FeedbackTable;
-use super::duty::today;
 use super::ending::Ending;
+use super::findings::today;
 use super::{numbers, plan};
 
 /// How long the API's last answers are waited for.
 const ANSWERING: Duration = Duration::from_millis(300);
+
+/// How long the database is waited for before everything is closed for a new configuration.
+const SAVING: Duration = Duration::from_secs(5);
 
 /// The longest notice, in bytes.
 const NOTICE: usize = 2048;
@@ -148,6 +151,11 @@ impl Running {
         let mut notices = self.engine.notices();
         notices.extend(self.sinks.notices());
         notices
+    }
+
+    /// Saves what is known.
+    pub(super) fn save(&self) -> Result<(), Failure> {
+        Ok(self.engine.flush(SAVING)?)
     }
 
     /// Ends everything: what is known is saved, what could not be sent waits on the disk.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anomaly_api::{Limits, Options, Tcp, Token};
 use anomaly_config::Config;
 use anomaly_lance::LanceStore;
+use anomaly_sinks::Sinks;
 
 use crate::failure::{Failure, say};
 use crate::paths;
@@ -39,6 +40,12 @@ pub(super) fn data(config: &Config) -> Result<PathBuf, Failure> {
 /// The database.
 pub(super) fn store(config: &Config) -> Result<LanceStore, Failure> {
     Ok(LanceStore::open(place::options(&data(config)?, &config.agent.org))?)
+}
+
+/// Fails where the configuration names a secret that cannot be had, or cannot work otherwise, without opening anything.
+pub(super) fn check(config: &Config) -> Result<(), Failure> {
+    api(config)?;
+    Sinks::check(&config.backend.sinks).map_err(|error| Failure::new(error.to_string()))
 }
 
 /// Whether the second is about another database than the first.

@@ -42,7 +42,7 @@ impl Taker {
         lasting.timeline.add(&verdict.workload, event.observation().time, verdict.score, verdict.novel);
         let execution = Arc::new(scored(&event.recorded, &verdict, &self.origin));
         if let Some(count) = lasting.history.add(&execution) {
-            duty.novel(&execution, count);
+            duty.findings.add(&execution, count);
         }
         running.sinks().send(&execution);
     }
