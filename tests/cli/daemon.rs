@@ -207,6 +207,38 @@ fn from_the_first_execution_to_the_restart() {
     end(daemon);
 }
 
+#[cfg(feature = "semantic")]
+#[test]
+fn it_is_asked_by_meaning_and_says_where_it_cannot() {
+    let Some(model) = crate::search::semantic::model_or_skip() else { return };
+    let place = Place::new();
+    let asked =
+        |mode: &str| json!({"query": "find out which computers are in reach", "mode": mode}).to_string();
+    let by_meaning = asked("semantic");
+    place.configure("search: {model: /nowhere}");
+    let daemon = place.daemon();
+    daemon.says("search by words alone: /nowhere");
+    let (status, refused) = place.ask("POST", "/security/search", &by_meaning);
+    assert!(status >= 400 && refused.to_string().contains("/nowhere"), "{status} {refused}");
+
+    place.configure(&format!("search: {{model: {model}}}"));
+    daemon.signal(Signal::HUP);
+    daemon.says("the configuration was read again and is followed");
+    place.attacked();
+    let mut found = Value::Null;
+    eventually("it is found by its meaning", || {
+        place.program("nmap", 1);
+        let (status, answer) = place.ask("POST", "/security/search", &by_meaning);
+        assert_eq!(status, 200, "{answer}");
+        found = answer;
+        found["matches"][0]["name"] == "nmap"
+    });
+    let (_, words) = place.ask("POST", "/security/search", &asked("words"));
+    let by_words = words["matches"].as_array().expect("matches").iter();
+    assert!(by_words.clone().all(|found| found["name"] != "nmap"), "no word of it is there: {words}");
+    end(daemon);
+}
+
 #[test]
 fn a_configuration_is_read_again_and_a_bad_one_changes_nothing() {
     let place = Place::new();

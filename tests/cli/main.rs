@@ -19,6 +19,7 @@ mod lint_rules;
 mod live;
 mod oci;
 mod operator;
+mod prometheus;
 mod recording;
 mod replay;
 mod search;

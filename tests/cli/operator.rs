@@ -12,16 +12,16 @@ use rustix::process::Signal;
 use crate::recording::Folder;
 use crate::support::{PROGRAM, eventually, run, settle, start};
 
-fn example(name: &str) -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name)
 }
 
-fn text(name: &str) -> String {
+pub(crate) fn text(name: &str) -> String {
     fs::read_to_string(example(name)).expect(name)
 }
 
 /// Whether a program is here.
-fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     Command::new(program).arg("--version").output().is_ok()
 }
 
@@ -65,17 +65,8 @@ fn docker_compose_takes_the_file() {
     run(&mut command).succeeded();
 }
 
-#[test]
-fn promtool_takes_the_alerts() {
-    if !has("promtool") {
-        println!("skipped: promtool is not installed; Debian's package prometheus has it");
-        return;
-    }
-    run(Command::new("promtool").args(["check", "rules"]).arg(example("prometheus/alerts.yaml"))).succeeded();
-}
-
 /// Names of our metrics in a text.
-fn named(text: &str) -> BTreeSet<String> {
+pub(crate) fn named(text: &str) -> BTreeSet<String> {
     let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
     text.split(|c| !is_part(c)).filter(|word| word.starts_with("anomaly_")).map(str::to_owned).collect()
 }

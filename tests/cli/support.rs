@@ -233,6 +233,14 @@ pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Ran {
     start(command, input).wait()
 }
 
+/// Says that a test does not run for want of what can be installed. In CI it has to be there.
+#[track_caller]
+pub(crate) fn skipped(reason: &str) {
+    let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true" || value == "1");
+    assert!(!in_ci, "it must be there in CI: {reason}");
+    println!("skipped: {reason}");
+}
+
 /// Waits until something is true, or fails with what was waited for.
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut is_true: impl FnMut() -> bool) {
