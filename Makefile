@@ -36,9 +36,9 @@ compare: ## our scorer and its rivals on recordings: DATA=DIR has them, SIGMA=DI
 	@scripts/setup
 	@DATA='$(DATA)' SIGMA='$(SIGMA)' compare/make
 
-dist: ## build what ships, small and optimised: the first build takes half an hour
+dist: ## build what ships, small and optimised: half an hour at first; FEATURES=semantic adds search by meaning
 	@scripts/setup
-	@scripts/dist
+	@FEATURES='$(FEATURES)' scripts/dist
 
 clean: ## delete everything that was built
 	@scripts/cargo clean
