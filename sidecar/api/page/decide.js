@@ -4,7 +4,7 @@ import { tell } from './api.js';
 import { fill, h } from './dom.js';
 import { count, counted, duration } from './format.js';
 import { choice } from './findings.js';
-import { CRITICAL } from './pieces.js';
+import { GRAVE } from './pieces.js';
 import { foreign, plain } from './text.js';
 
 const ACTIONS = {
@@ -110,7 +110,7 @@ function decide(action, subject, context) {
           ),
         );
   const grave =
-    action === 'approve' && subject.score >= CRITICAL
+    action === 'approve' && subject.score >= GRAVE
       ? h('p.caution', {}, 'Hardly anything like it ever ran there. Approve only what you can explain.')
       : null;
   confirm(

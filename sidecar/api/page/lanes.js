@@ -4,7 +4,7 @@
 
 import { address, fill, h, list } from './dom.js';
 import { count, counted, day, hour, moment, score } from './format.js';
-import { CRITICAL, nothing, workload } from './pieces.js';
+import { nothing, workload } from './pieces.js';
 import { plain, tail } from './text.js';
 
 const FIRST = 8;
@@ -17,8 +17,9 @@ export function lanes(context, { named = true } = {}) {
   const rows = h('ul.lanes', { 'aria-label': 'Workloads over time' });
   const axis = h('div.axis', { 'aria-hidden': true });
   const readout = h('p.readout', {}, 'Point at a lane, or move along it with the arrow keys.');
+  const meaning = h('ul.legend', { 'aria-label': 'What the bars mean' });
   const rest = h('div', {});
-  const root = h('div.lanes-frame', {}, rows, h('div.axis-row', {}, axis), readout, legend(), rest);
+  const root = h('div.lanes-frame', {}, rows, h('div.axis-row', {}, axis), readout, meaning, rest);
   const drawn = new Map();
   const shown = { count: FIRST };
   const colours = matchMedia('(prefers-color-scheme: dark)');
@@ -45,6 +46,7 @@ export function lanes(context, { named = true } = {}) {
     }
     for (const lane of visible) drawn.get(lane.workload).update(lane, timeline);
     fill(axis, ticks(timeline));
+    fill(meaning, legend(timeline));
     const hidden = timeline.lanes.length - shown.count;
     const show = () => {
       shown.count += STEP;
@@ -71,18 +73,16 @@ export function lanes(context, { named = true } = {}) {
   return { root, update, close };
 }
 
-function legend() {
+function legend({ critical }) {
   const entry = (name, words) => h('li', {}, h(`span.swatch.${name}`, { 'aria-hidden': true }), words);
-  return h(
-    'ul.legend',
-    { 'aria-label': 'What the bars mean' },
+  return [
     entry('known', 'known'),
     entry('near', 'unusual, not novel'),
     entry('warn', 'novel'),
-    entry('critical', `novel, from ${CRITICAL}`),
+    entry('critical', `novel, from ${critical}`),
     entry('learning', 'learning, no score yet'),
     h('li', {}, 'height: the highest score'),
-  );
+  ];
 }
 
 /** One lane. */
@@ -237,7 +237,7 @@ function draw(canvas, { lane, timeline, at }) {
   // The highest last: where bars are narrower than a pixel, what is novel is seen.
   for (const bucket of lane.buckets.toSorted((a, b) => (a.highest ?? -1) - (b.highest ?? -1))) {
     const tall = STUB + (height - STUB) * (bucket.highest ?? 0);
-    pen.fillStyle = colour(kind(bucket));
+    pen.fillStyle = colour(kind(bucket, timeline));
     pen.fillRect(place(since + bucket.index * length), height - tall, bar, tall);
   }
   if (at >= since && at < until) {
@@ -247,8 +247,8 @@ function draw(canvas, { lane, timeline, at }) {
   }
 }
 
-function kind({ novel, highest }) {
-  if (novel > 0) return highest >= CRITICAL ? 'critical' : 'warn';
+function kind({ novel, highest }, { critical }) {
+  if (novel > 0) return highest >= critical ? 'critical' : 'warn';
   return highest > 0 ? 'near' : 'known';
 }
 

@@ -8,7 +8,7 @@ import { foreign, plain } from './text.js';
 const SHAPES = { critical: '\u25c6', warn: '\u25b2', normal: '\u25cf', learning: '\u25cc' };
 
 /** Everything that scored this or more is worth a word of caution before it becomes normal. */
-export const CRITICAL = 0.95;
+export const GRAVE = 0.95;
 
 export function level(name) {
   const shape = SHAPES[name] ?? '?';

@@ -78,6 +78,7 @@ impl Timeline {
         since: Timestamp,
         until: Timestamp,
         step: u32,
+        critical: Score,
         learned_at: &dyn Fn(&str) -> Option<f64>,
     ) -> Answer {
         let width = i64::from(step.max(60)) / 60;
@@ -120,6 +121,7 @@ impl Timeline {
             since: (first * 60) as f64,
             until: ((last + 1) * 60) as f64,
             step: u32::try_from(width * 60).unwrap_or(u32::MAX),
+            critical: critical.value(),
             lanes: lanes.into_iter().map(lane).collect(),
         }
     }
@@ -201,7 +203,8 @@ mod tests {
         timeline.add(&db, HOUR + 8 * MINUTE, None, false);
         // A clock that was set back.
         timeline.add(&db, HOUR + MINUTE, score(100), false);
-        let answer = timeline.answer(HOUR, HOUR + 10 * MINUTE, 300, &|name| (name == "web").then_some(1.0));
+        let answer = timeline
+            .answer(HOUR, HOUR + 10 * MINUTE, 300, Score::ZERO, &|name| (name == "web").then_some(1.0));
         assert_eq!((answer.since, answer.step), (3600.0, 300));
         let [first, second] = &answer.lanes[..] else { panic!("two lanes: {answer:?}") };
         assert_eq!((first.workload.as_str(), first.learned_at), ("db", None));

@@ -9,7 +9,9 @@ use anomaly_api::model::{
     Decision, DecisionAction, FindingsQuery, HeldQuery, SearchMode, SearchRequest, TimelineQuery,
 };
 use anomaly_api::{Caller, Service, ServiceError};
-use anomaly_baseline::{Action, Engine, Feedback, Method, RowView, Settings, Sighting, Teach, utc_day};
+use anomaly_baseline::{
+    Action, Engine, Feedback, Method, RowView, Score, Settings, Sighting, Teach, utc_day,
+};
 use anomaly_capture::recording::{Reader, Recorded};
 use anomaly_daemon::scored::{Origin, scored};
 use anomaly_daemon::{
@@ -66,6 +68,7 @@ impl Machine {
             host: "web-1".into(),
             org: "default".into(),
             path: "/var/lib/x".into(),
+            critical: Score::from_ten_thousandths(9500),
             memory_budget: 64 << 20,
             started: 0,
         };
@@ -244,6 +247,7 @@ fn workloads_their_growth_and_their_days() {
     let query = TimelineQuery { since: Some(START), until: Some(START + 7200.0), step: Some(3600) };
     let timeline = machine.answers.timeline(&query).unwrap();
     let [lane] = &timeline.lanes[..] else { panic!("one lane: {timeline:?}") };
+    assert_eq!(timeline.critical, 0.95);
     assert!(lane.learned_at.is_some());
     assert_eq!(
         lane.buckets.iter().map(|bucket| (bucket.executions, bucket.novel)).collect::<Vec<_>>(),

@@ -110,6 +110,7 @@ impl Running {
             host,
             org: config.agent.org.clone(),
             path: data.clone(),
+            critical: settings.critical,
             memory_budget: settings.memory_budget,
             started: micros(lasting.started),
         };

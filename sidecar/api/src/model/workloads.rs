@@ -70,6 +70,8 @@ pub struct Timeline {
     pub until: f64,
     /// Seconds per bucket.
     pub step: u32,
+    /// From which score what is novel is critical, as configured.
+    pub critical: f64,
     /// One lane a workload, those with the highest scores first.
     pub lanes: Vec<Lane>,
 }

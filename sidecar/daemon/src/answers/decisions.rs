@@ -27,9 +27,8 @@ pub(super) fn held(engine: &Engine, query: &HeldQuery) -> Result<Vec<HeldGroup>,
     let wanted: &[RowState] = match query.state.as_deref() {
         None | Some("held") => &[RowState::Held],
         Some("denied") => &[RowState::Denied],
-        Some("learned") => &[RowState::Active],
         Some("all") => &[RowState::Held, RowState::Denied, RowState::Active],
-        Some(_) => return Err(ServiceError::Invalid("state is held, denied, learned or all".into())),
+        Some(_) => return Err(ServiceError::Invalid("state is held, denied or all".into())),
     };
     let has_any = |status: &WorkloadStatus| {
         wanted.iter().any(|state| match state {

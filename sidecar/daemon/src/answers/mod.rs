@@ -17,7 +17,7 @@ use anomaly_api::model::{
     Metric, SearchAnswer, SearchRequest, SinkHealth, Timeline as Lanes, TimelineQuery, Workload,
 };
 use anomaly_api::{Caller, Service, ServiceError};
-use anomaly_baseline::{Engine, Feedback, Pattern, RowView, Timestamp};
+use anomaly_baseline::{Engine, Feedback, Pattern, RowView, Score, Timestamp};
 
 use crate::{History, Notices, Senses, Timeline};
 
@@ -64,6 +64,8 @@ pub struct About {
     pub org: String,
     /// The database's directory.
     pub path: PathBuf,
+    /// From which score what is novel is critical.
+    pub critical: Score,
     /// Bytes that all baselines may take in memory.
     pub memory_budget: usize,
     /// When the daemon was started, microseconds since the Unix epoch.
@@ -131,7 +133,7 @@ impl Service for Answers {
     }
 
     fn timeline(&self, query: &TimelineQuery) -> Result<Lanes, ServiceError> {
-        workloads::timeline(&self.parts.timeline, &self.parts.engine, query, now())
+        workloads::timeline(&self.parts.timeline, &self.parts.engine, self.about.critical, query, now())
     }
 
     fn held(&self, query: &HeldQuery) -> Result<Vec<HeldGroup>, ServiceError> {

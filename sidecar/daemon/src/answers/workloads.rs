@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use anomaly_api::ServiceError;
 use anomaly_api::model::{GrowthDay, Timeline as Lanes, TimelineQuery, Workload};
-use anomaly_baseline::{Engine, Timestamp, WorkloadStatus, utc_day};
+use anomaly_baseline::{Engine, Score, Timestamp, WorkloadStatus, utc_day};
 
 use super::{micros, seconds};
 use crate::Timeline;
@@ -79,6 +79,7 @@ fn workload(status: &WorkloadStatus, growth: Vec<GrowthDay>) -> Workload {
 pub(super) fn timeline(
     timeline: &Timeline,
     engine: &Engine,
+    critical: Score,
     query: &TimelineQuery,
     now: Timestamp,
 ) -> Result<Lanes, ServiceError> {
@@ -101,5 +102,5 @@ pub(super) fn timeline(
         .into_iter()
         .filter_map(|status| Some((status.workload.to_string(), seconds(status.learned_at?))))
         .collect();
-    Ok(timeline.answer(since, until, step, &|workload| learned.get(workload).copied()))
+    Ok(timeline.answer(since, until, step, critical, &|workload| learned.get(workload).copied()))
 }
