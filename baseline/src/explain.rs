@@ -3,6 +3,7 @@
 use anomaly_vectorizer::{Context, Described, Embedder, Execution, Feature, FeatureClass};
 
 use crate::features::{self, Packed};
+use crate::row::RowState;
 use crate::rows::Row;
 use crate::text::printable;
 use crate::verdict::Explanation;
@@ -13,14 +14,15 @@ const MAX_BYTES: usize = 200;
 /// Explains an execution beside the nearest row.
 ///
 /// `is_known` tells which features the workload has ever learned. News is what it has not; where every feature is
-/// known, what the nearest row lacks is said to be new *together*. That a person `denied` it comes before all that.
+/// known, what the nearest row lacks is said to be new *together*. `state` is that of its own row, if it has one: that a
+/// person denied it comes before all else.
 pub(crate) fn explain(
     embedder: &dyn Embedder,
     execution: &Execution,
     context: &Context,
     nearest: Option<&Row>,
     is_known: &dyn Fn(Packed) -> bool,
-    denied: bool,
+    state: Option<RowState>,
 ) -> Explanation {
     let described = embedder.describe(execution);
     let packed = |feature: &Described| features::pack(Feature { hash: feature.hash, class: feature.class });
@@ -42,13 +44,17 @@ pub(crate) fn explain(
             parts.insert(0, format!("for the first time with {}", surroundings.join(", ")));
         }
     }
-    if denied {
+    if state == Some(RowState::Denied) {
         parts.insert(0, "denied by a person".into());
     }
     if parts.is_empty() {
-        parts.push(
-            if nearest.is_some() { "seen before, but not learned" } else { "nothing is learned yet" }.into(),
-        );
+        let nothing_new = match (state, nearest) {
+            (Some(RowState::Active), _) => "learned: exactly this has run before",
+            (Some(_), _) => "seen before, but not learned",
+            (None, Some(_)) => "nothing of it is new by itself",
+            (None, None) => "nothing is learned yet",
+        };
+        parts.push(nothing_new.into());
     }
     Explanation {
         reason: printable(&parts.join("; "), MAX_BYTES),

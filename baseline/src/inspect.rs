@@ -234,7 +234,14 @@ impl Workload {
             unknown: if repeat { 0.0 } else { query.unknown_share(&self.seen, &is_known) },
             rate: self.calibration.rate(distance),
             repeats,
-            explanation: explain(&*shared.embedder, execution, context, nearest, &is_known, denied),
+            explanation: explain(
+                &*shared.embedder,
+                execution,
+                context,
+                nearest,
+                &is_known,
+                row.map(|row| row.state),
+            ),
             features: features.collect(),
             neighbours: neighbours
                 .iter()

@@ -41,12 +41,15 @@ pub fn needs_escape(c: char) -> bool {
     c.is_control() || misleading(c)
 }
 
-/// Characters that are not controls but change the order or the visibility of their neighbours.
+/// Characters that are not controls but draw nothing or change the order or the look of their neighbours: directions,
+/// zero widths, separators, fillers, variation selectors and tags, in which whole messages hide. The page has the same
+/// list (`sidecar/api/page/text.js`).
 fn misleading(c: char) -> bool {
     matches!(c,
-        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
-        | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The known name that looks most like `name`, if any does: fewest edits (Levenshtein), and no more than half its length.
@@ -69,6 +72,7 @@ mod tests {
     fn what_fools_a_terminal_is_escaped() {
         assert_eq!(printable("a\x1b[2Jb\u{202e}c\n", 99), "a\\x1b[2Jb\\u{202e}c\\n");
         assert_eq!(printable("\u{9b}31m", 99), "\\x9b31m");
+        assert_eq!(printable("sshd\u{fe0f}\u{e0101}", 99), "sshd\\u{fe0f}\\u{e0101}");
         assert_eq!(printable("naïve ☃ C:\\", 99), "naïve ☃ C:\\");
     }
 

@@ -218,10 +218,11 @@ impl Workload {
         // An execution that is known but for its surroundings is held under a key of its own.
         let key = if is_known { key_in_surroundings(key, context.into()) } else { key };
         let group = Group::of(execution);
-        let (runs, denied) = match self.rows.find(key).and_then(|number| self.rows.get(number)) {
-            Some(row) => (row.runs_on(self.today.day), row.state == RowState::Denied),
-            None => (self.today.run_without_row(key), false),
+        let (runs, state) = match self.rows.find(key).and_then(|number| self.rows.get(number)) {
+            Some(row) => (row.runs_on(self.today.day), Some(row.state)),
+            None => (self.today.run_without_row(key), None),
         };
+        let denied = state == Some(RowState::Denied);
         let (packed, weight) = (&scratch.packed, query.weight());
         let resembling = self.today.resemblance(key, packed, weight);
         if teach != Teach::Seed && found.distance >= f64::from(OWN_FROM) {
@@ -247,7 +248,7 @@ impl Workload {
             &context,
             found.nearest.and_then(|number| self.rows.get(number)),
             &|feature| self.knows(feature),
-            denied,
+            state,
         );
         let standing = match teach {
             Teach::Policy => self.learn(key, found.distance, sighting, shared, scratch),
