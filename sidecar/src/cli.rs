@@ -15,7 +15,8 @@ use crate::feedback::arguments as people;
 use crate::secrets::Secrets;
 use crate::sharing::Sharing;
 use crate::{
-    backtest, baseline, config, convert, doctor, durations, init, run, search, thresholds, tune, validate,
+    asking, backtest, baseline, config, convert, doctor, durations, init, run, search, thresholds, tune,
+    validate,
 };
 
 const STYLES: Styles =
@@ -57,6 +58,9 @@ pub(crate) enum Command {
     /// The daemon: watch, learn, remember what is novel, send it, answer questions about it
     #[command(after_help = run::EXAMPLES)]
     Run(run::Arguments),
+    /// Whether the daemon of this machine watches and scores, as an exit code
+    #[command(after_help = asking::READY_EXAMPLES)]
+    Ready(asking::Ready),
     /// Score recordings against a recorded baseline, and tell what would have been found at which price
     #[command(after_help = backtest::EXAMPLES)]
     Backtest(Box<backtest::Arguments>),

@@ -1,5 +1,6 @@
 //! The command line: reads it, runs the command, turns its outcome into an exit code.
 
+mod asking;
 mod backtest;
 mod baseline;
 mod checks;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(action) => config::run(&action),
         Command::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Ready(arguments) => asking::ready(&arguments),
         Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Convert(arguments) => convert::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Tune(arguments) => tune::run(&arguments).map(|()| ExitCode::SUCCESS),

@@ -1,10 +1,18 @@
-//! Where the database is when nobody says.
+//! Where the database, the configuration and the daemon's socket are when nobody says.
 
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use anomaly_config::Config;
+
 use crate::failure::Failure;
+
+/// The machine's configuration, which the shipped unit, container and pod read.
+pub(crate) const CONFIG: &str = "/etc/falco-anomaly/anomaly.yaml";
+
+/// The folder of the socket, of root.
+const RUNTIME: &str = "/run/falco-anomaly";
 
 /// The machine's database, shared by the plugin and the sidecar that run as root.
 const SYSTEM: &str = "/var/lib/falco-anomaly";
@@ -23,6 +31,27 @@ pub(crate) fn default_data_directory() -> Result<PathBuf, Failure> {
             "neither XDG_DATA_HOME nor HOME names a directory for the database; give one with --data DIR",
         )
     })
+}
+
+/// The socket that a daemon with this configuration answers on.
+///
+/// # Errors
+/// Where the configuration names none and a user has no `XDG_RUNTIME_DIR`.
+pub(crate) fn socket(config: &Config) -> Result<PathBuf, Failure> {
+    config.api.socket.clone().map_or_else(default_socket, Ok)
+}
+
+/// The socket where nobody says: in the runtime directory.
+fn default_socket() -> Result<PathBuf, Failure> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from(RUNTIME).join("api.sock"));
+    }
+    match env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute()) {
+        Some(path) => Ok(path.join("falco-anomaly/api.sock")),
+        None => Err(Failure::new(
+            "XDG_RUNTIME_DIR names no directory for the socket; write api.socket in the configuration",
+        )),
+    }
 }
 
 /// The choice itself. Relative paths in the variables are ignored, as the XDG specification asks.

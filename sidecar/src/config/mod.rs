@@ -16,6 +16,7 @@ pub(crate) use arguments::{Action, EXAMPLES};
 
 use crate::failure::{Failure, say};
 use crate::feedback::table::{print, print_json};
+use crate::paths;
 use crate::words::count;
 
 /// The code of a check that found something.
@@ -48,6 +49,16 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Config, Failure> {
     let last = lines.pop().unwrap_or_default();
     lines.into_iter().for_each(say);
     Err(Failure::new(last))
+}
+
+/// The configuration that a command goes by beside the daemon: of the file that is named, else of the machine's where
+/// there is one, else every default.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_or_machines(path: Option<&Path>) -> Result<Config, Failure> {
+    let machines = Path::new(paths::CONFIG);
+    load(path.or_else(|| machines.exists().then_some(machines)))
 }
 
 /// Writes the example to a file.

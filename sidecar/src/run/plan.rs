@@ -16,9 +16,6 @@ use crate::watch::live;
 
 use super::arguments::Arguments;
 
-/// The folder of the socket where nobody says, of root.
-const RUNTIME: &str = "/run/falco-anomaly";
-
 /// Says what the configuration gives away, and that nothing is sent.
 pub(super) fn tell(config: &Config, arguments: &Arguments) {
     for sentence in config.given_away() {
@@ -79,23 +76,10 @@ pub(super) fn sharing(config: &Config) -> Sharing {
     }
 }
 
-/// The socket where nobody says: in the runtime directory.
-pub(crate) fn default_socket() -> Result<PathBuf, Failure> {
-    if rustix::process::geteuid().is_root() {
-        return Ok(PathBuf::from(RUNTIME).join("api.sock"));
-    }
-    match std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute()) {
-        Some(path) => Ok(path.join("falco-anomaly/api.sock")),
-        None => Err(Failure::new(
-            "XDG_RUNTIME_DIR names no directory for the socket; write api.socket in the configuration",
-        )),
-    }
-}
-
 /// Where and how the API listens.
 pub(super) fn api(config: &Config) -> Result<Options, Failure> {
     let api = &config.api;
-    let socket = api.socket.clone().map_or_else(default_socket, Ok)?;
+    let socket = paths::socket(config)?;
     let tcp = match api.listen {
         None => None,
         Some(address) => Some(Tcp { address, token: token(config)? }),
