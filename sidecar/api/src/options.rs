@@ -57,7 +57,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The same within what timers and counters bear: a configuration may name any number.
+    /// The same within what timers and counters bear: a caller may name any number. The configuration's bounds lie within
+    /// these, so that what is written there is what counts.
     pub(crate) fn bearable(self) -> Self {
         const LONGEST: Duration = Duration::from_secs(86_400);
         const MOST: usize = 10_000;

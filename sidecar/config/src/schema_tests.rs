@@ -135,6 +135,8 @@ fn what_the_schema_refuses_the_reader_refuses() {
         "agent: {feed: falco}",
         "agent: {org: 12}",
         "agent: {queue: 0}",
+        "agent: {queue: 1000001}",
+        "api: {max_waiting: 10001}",
         "agent: []",
         "scoring: {learn_for: 30}",
         "scoring: {learn_for: '10 min'}",

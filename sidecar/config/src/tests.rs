@@ -189,6 +189,40 @@ fn a_mistake_is_told_with_its_place_and_its_remedy() {
             "agent:\n  feed: falco\n",
             "a.yaml:2:9: agent.feed is \"falco\"; write one of auto, ebpf, ebpf-enter",
         ),
+        (
+            "agent:\n  queue: 18446744073709551615\n",
+            "a.yaml:2:10: agent.queue is 18446744073709551615: write a whole number from 1 to 1000000",
+        ),
+        ("agent:\n  queue: 1000001\n", "from 1 to 1000000"),
+        (
+            "agent:\n  poll_every: 36500d\n",
+            "a.yaml:2:15: agent.poll_every is \"36500d\": write a time from 1ms to 1m",
+        ),
+        ("ebpf:\n  ring: 2GiB\n", "a.yaml:2:9: ebpf.ring is \"2GiB\": write a size from 64KiB to 1GiB"),
+        ("api:\n  timeout: 36500d\n", "a.yaml:2:12: api.timeout is \"36500d\": write a time from 1s to 1m"),
+        ("api:\n  timeout: 999ms\n", "write a time from 1s to 1m"),
+        (
+            "api:\n  max_waiting: 18446744073709551615\n",
+            "a.yaml:2:16: api.max_waiting is 18446744073709551615: write a whole number from 1 to 10000",
+        ),
+        (
+            "api:\n  max_body: 1000000GiB\n",
+            "a.yaml:2:13: api.max_body is \"1000000GiB\": write a size from 1KiB to 16MiB",
+        ),
+        (
+            "api:\n  socket: api.sock\n",
+            "a.yaml:2:11: api.socket is \"api.sock\": write the whole path, from /",
+        ),
+        (
+            "api:\n  token_file: token\n",
+            "a.yaml:2:15: api.token_file is what it cannot be: write the whole path",
+        ),
+        (
+            "backend:\n  spool: spool\n",
+            "a.yaml:2:10: backend.spool is what it cannot be: write the whole path",
+        ),
+        ("search:\n  model: model\n", "a.yaml:2:10: search.model is \"model\": write the whole path, from /"),
+        ("storage:\n  path: \"/a\\0b\"\n", "no path has a NUL in it"),
         ("agent: 5\n", "a.yaml:1:8: agent is 5; write its keys below it"),
         ("- agent\n", "a.yaml:1:1: the file is a list"),
         (
@@ -231,6 +265,26 @@ fn a_mistake_is_told_with_its_place_and_its_remedy() {
         assert!(error.contains(expected), "{text}{error}");
         assert_eq!(error.lines().count(), 1, "{text}{error}");
         assert!(!error.ends_with('.'), "{error}");
+    }
+}
+
+#[test]
+fn a_sockets_path_is_as_long_as_an_address_holds() {
+    let of = |bytes: usize| parse(&format!("api:\n  socket: /{}\n", "s".repeat(bytes - 1)));
+    assert!(of(107).is_ok());
+    let error = of(108).expect_err("one byte more than sun_path holds");
+    assert!(error.contains("a.yaml:2:11: api.socket is ") && error.contains("at most 107 bytes"), "{error}");
+}
+
+#[test]
+fn what_is_at_its_bounds_is_taken() {
+    for text in [
+        "agent: {queue: 1, poll_every: 1ms}",
+        "agent: {queue: 1000000, poll_every: 1m}",
+        "api: {timeout: 1s, max_body: 1KiB, max_waiting: 1}",
+        "api: {timeout: 60s, max_body: 16MiB, max_waiting: 10000}",
+    ] {
+        assert!(parse(text).is_ok(), "{text}: {:?}", parse(text));
     }
 }
 

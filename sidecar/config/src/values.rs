@@ -4,6 +4,8 @@
 //! bytes.
 
 use std::fmt::Display;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::de::{Deserializer, Error, Visitor};
@@ -142,14 +144,15 @@ pub mod duration {
         parse(&Word::deserialize(deserializer)?.0).map_err(D::Error::custom)
     }
 
-    /// One that is not nothing.
-    pub(crate) fn some<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    /// One that is within bounds.
+    pub(crate) fn within<'de, D: Deserializer<'de>>(
+        least: Duration,
+        most: Duration,
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
         let duration = deserialize(deserializer)?;
-        if duration.is_zero() {
-            Err(D::Error::custom("it has to be more than nothing: write 1s"))
-        } else {
-            Ok(duration)
-        }
+        let bounds = || format!("write a time from {} to {}", show(least), show(most));
+        if (least..=most).contains(&duration) { Ok(duration) } else { Err(D::Error::custom(bounds())) }
     }
 
     /// One of a second at least.
@@ -260,6 +263,52 @@ pub(crate) mod threshold {
     pub(crate) fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "anyOf": [{ "const": "auto" }, { "type": "number", "minimum": 0, "maximum": 1 }] })
     }
+}
+
+/// A whole number that is within bounds: of what is made as large as it says before anything is in it.
+pub(crate) fn within<'de, D: Deserializer<'de>>(
+    least: usize,
+    most: usize,
+    deserializer: D,
+) -> Result<usize, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    let fits = usize::try_from(number).ok().filter(|number| (least..=most).contains(number));
+    fits.ok_or_else(|| D::Error::custom(format!("write a whole number from {least} to {most}")))
+}
+
+/// A whole path, where there is one.
+pub(crate) fn path_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
+    let path = Option::<PathBuf>::deserialize(deserializer)?;
+    match path.as_deref().map(whole) {
+        Some(Err(remedy)) => Err(D::Error::custom(remedy)),
+        None | Some(Ok(())) => Ok(path),
+    }
+}
+
+/// The path of a unix socket, where there is one.
+pub(crate) fn socket_or_none<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    /// What `sun_path` of unix(7) holds before the byte that ends it.
+    const LONGEST: usize = 107;
+    let path = path_or_none(deserializer)?;
+    if path.as_ref().is_some_and(|path| path.as_os_str().len() > LONGEST) {
+        return Err(D::Error::custom(format!(
+            "a socket's path has at most {LONGEST} bytes: write a shorter one"
+        )));
+    }
+    Ok(path)
+}
+
+/// Fails where the path would lead elsewhere for a service than for a person, or nowhere.
+fn whole(path: &Path) -> Result<(), &'static str> {
+    if !path.is_absolute() {
+        return Err("write the whole path, from /: a service starts in a directory of its own");
+    }
+    if path.as_os_str().as_bytes().contains(&0) {
+        return Err("no path has a NUL in it: take it out");
+    }
+    Ok(())
 }
 
 /// A whole number from 1.

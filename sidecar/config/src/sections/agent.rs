@@ -5,9 +5,9 @@ use std::time::Duration;
 use anomaly_capture::workload::Template;
 use anomaly_capture::{FeedChoice, Options};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::values::{DURATION, VARIABLE, duration, from_one, name, name_or_none, text, variable_or_none};
+use crate::values::{DURATION, VARIABLE, duration, name, name_or_none, text, variable_or_none, within};
 
 /// Whose executions these are and where they come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,13 +33,14 @@ pub struct Agent {
     #[serde(deserialize_with = "variable_or_none")]
     #[schemars(with = "Option<String>", regex(pattern = VARIABLE), example = &"NODE_NAME")]
     pub host_env: Option<String>,
-    /// How often the feed `proc` looks.
-    #[serde(serialize_with = "duration::serialize", deserialize_with = "duration::some")]
+    /// How often the feed `proc` looks, from 1ms to 1m.
+    #[serde(serialize_with = "duration::serialize", deserialize_with = "poll_every")]
     #[schemars(with = "String", regex(pattern = DURATION))]
     pub poll_every: Duration,
-    /// How many executions wait to be scored before more are dropped and counted.
-    #[serde(deserialize_with = "from_one")]
-    #[schemars(range(min = 1))]
+    /// How many executions wait to be scored before more are dropped and counted, at most 1,000,000: there is room for all
+    /// of them from the start.
+    #[serde(deserialize_with = "queue")]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub queue: usize,
 }
 
@@ -64,6 +65,14 @@ impl Agent {
         let named = || std::env::var(self.host_env.as_ref()?).ok();
         self.host.clone().or_else(named).filter(|name| !name.trim().is_empty())
     }
+}
+
+fn poll_every<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    duration::within(Duration::from_millis(1), Duration::from_secs(60), deserializer)
+}
+
+fn queue<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
+    within(1, 1_000_000, deserializer)
 }
 
 fn feeds(_: &mut SchemaGenerator) -> Schema {

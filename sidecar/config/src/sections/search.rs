@@ -7,12 +7,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::values::path_or_none;
+
 /// Questions in plain words.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Search {
     /// The directory of a sentence model (all-MiniLM-L6-v2: config.json, tokenizer.json, model.safetensors), for a search by
     /// meaning beside the one by words. Needs a build with `--features semantic`.
+    #[serde(deserialize_with = "path_or_none")]
     #[schemars(example = &"/var/lib/falco-anomaly/model")]
     pub model: Option<PathBuf>,
     /// The SHA-256 that files of the model must have, by the file's name, in hexadecimal digits. Without it, those of the

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::values::{DURATION, SIZE, duration, from_one, size, text_or_none};
+use crate::values::{DURATION, SIZE, duration, from_one, path_or_none, size, text_or_none};
 
 /// Where baselines are kept, for how long, how large, and with whom they are shared.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -17,7 +17,7 @@ use crate::values::{DURATION, SIZE, duration, from_one, size, text_or_none};
 pub struct Storage {
     /// The database's directory, one writer per directory on a machine. Without it, /var/lib/falco-anomaly, or
     /// falco-anomaly in the data directory of a user who is not root.
-    #[serde(deserialize_with = "path")]
+    #[serde(deserialize_with = "path_or_none")]
     #[schemars(example = &"/var/lib/falco-anomaly")]
     pub path: Option<PathBuf>,
     /// What was not seen for this many days is forgotten; what came back in two different weeks is kept for 35.
@@ -89,16 +89,6 @@ impl Default for Storage {
             shared_interval: Duration::from_secs(60),
             shared_agree: 1,
         }
-    }
-}
-
-fn path<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PathBuf>, D::Error> {
-    let path = Option::<PathBuf>::deserialize(deserializer)?;
-    match path {
-        Some(path) if !path.is_absolute() => {
-            Err(D::Error::custom("write the whole path, from /: a service starts in a directory of its own"))
-        }
-        path => Ok(path),
     }
 }
 
