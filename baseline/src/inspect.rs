@@ -10,7 +10,7 @@ use crate::explain::explain;
 use crate::features;
 use crate::history::Group;
 use crate::index::Scratch;
-use crate::row::{Day, DaySet, RowState, StoredRow, Timestamp, key_in_surroundings};
+use crate::row::{Day, DaySet, RowState, Timestamp, key_in_surroundings};
 use crate::rows::Row;
 use crate::score::{Level, Score};
 use crate::verdict::{Explanation, Progress};
@@ -103,26 +103,6 @@ pub struct Neighbour {
     pub missing: Vec<String>,
 }
 
-impl RowView {
-    /// A row that the store has; `runs` is how often it ran as far as memory knows.
-    pub(crate) fn of(workload: &Arc<str>, row: StoredRow, runs: u64) -> Self {
-        let StoredRow { key, execution, seen, count, first_seen, last_seen, first_day, days, state, .. } =
-            row;
-        Self {
-            workload: Arc::clone(workload),
-            key,
-            state,
-            execution,
-            surroundings: seen.words().collect(),
-            count: count.max(runs),
-            days,
-            first_seen,
-            last_seen,
-            first_day,
-        }
-    }
-}
-
 impl Workload {
     /// The keys of the rows that are in memory.
     pub(crate) fn keys(&self) -> HashSet<u128> {
@@ -143,13 +123,6 @@ impl Workload {
             last_seen: row.last_seen,
             first_day: row.first_day,
         }
-    }
-
-    /// The rows that `keep` wants.
-    pub(crate) fn views(&self, keep: &dyn Fn(&str, RowState, &Execution) -> bool, views: &mut Vec<RowView>) {
-        let rows = (0..self.rows.end()).filter_map(|number| self.rows.get(number));
-        let wanted = rows.filter(|row| keep(&self.name, row.state, &row.execution));
-        views.extend(wanted.map(|row| self.view(row)));
     }
 
     /// How many active rows were first seen on `from` or later.

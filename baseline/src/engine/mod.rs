@@ -5,7 +5,7 @@
 
 mod inner;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
@@ -13,13 +13,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anomaly_vectorizer::{Context, Embedder, Embedding, Execution, Kind};
-use parking_lot::MutexGuard;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::budget::Memory;
 use crate::calibration::Prior;
 use crate::counters::CounterValues;
 use crate::distance::Measure;
 use crate::elsewhere::Peering;
+use crate::glimpse::Glimpse;
 use crate::inspect::{Inspection, RowView};
 use crate::row::{Day, RowState, StoredRow, Timestamp, key_in_surroundings};
 use crate::settings::Settings;
@@ -57,7 +58,8 @@ pub struct Engine {
 
 struct Writer {
     requests: SyncSender<Request>,
-    thread: JoinHandle<()>,
+    /// There until the engine is closed.
+    thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// How an engine measures, beside its settings.
@@ -95,7 +97,7 @@ impl Engine {
         let thread = std::thread::Builder::new()
             .name("anomaly-store".into())
             .spawn(move || writer::run(&of_thread, store, &receiver))?;
-        Ok(Self { inner, writer: Some(Writer { requests, thread }) })
+        Ok(Self { inner, writer: Some(Writer { requests, thread: Mutex::new(Some(thread)) }) })
     }
 
     /// Waits until the baselines are loaded.
@@ -125,6 +127,11 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Whether the baselines are being loaded still.
+    pub fn is_loading(&self) -> bool {
+        matches!(*self.inner.phase.lock(), Phase::Loading)
     }
 
     /// Whether this process writes the database; `None` while that is being loaded. A reader becomes the writer once that is
@@ -292,6 +299,28 @@ impl Engine {
         self.views(of, &keep, false)
     }
 
+    /// Passes over the rows of those workloads and kinds of acts that `of` wants, without a copy of any: those of a workload
+    /// together, in no order. Of a workload that is too large for memory all are read from the store for it.
+    ///
+    /// `each` holds up what happens in the workload meanwhile, and must not ask the engine anything.
+    pub fn pass(&self, of: &dyn Fn(&WorkloadStatus) -> bool, each: &mut dyn FnMut(&Glimpse<'_>)) {
+        self.pass_by(of, each, true);
+    }
+
+    /// The same over what is held or denied alone, which is in memory where its workload is: nothing more is read.
+    pub fn pass_held_or_denied(
+        &self,
+        of: &dyn Fn(&WorkloadStatus) -> bool,
+        each: &mut dyn FnMut(&Glimpse<'_>),
+    ) {
+        let mut of_these = |row: &Glimpse<'_>| {
+            if matches!(row.state, RowState::Held | RowState::Denied) {
+                each(row);
+            }
+        };
+        self.pass_by(of, &mut of_these, false);
+    }
+
     fn views(
         &self,
         of: &dyn Fn(&WorkloadStatus) -> bool,
@@ -299,6 +328,36 @@ impl Engine {
         with_cold: bool,
     ) -> Vec<RowView> {
         let mut views = Vec::new();
+        let mut read: BTreeMap<(Arc<str>, Kind), usize> = BTreeMap::new();
+        let mut each = |row: &Glimpse<'_>| {
+            if !keep(row.workload, row.state, row.execution) {
+                return;
+            }
+            if !row.in_memory {
+                let read = read.entry((Arc::clone(row.workload), row.execution.kind)).or_default();
+                *read += 1;
+                if *read > MOST_READ {
+                    return;
+                }
+            }
+            views.push(row.view());
+        };
+        self.pass_by(of, &mut each, with_cold);
+        for ((name, _), read) in read {
+            if let Some(left_out @ 1..) = read.checked_sub(MOST_READ) {
+                self.inner
+                    .notice(&format!("{left_out} rows of workload {name} are left out of what is listed"));
+            }
+        }
+        views
+    }
+
+    fn pass_by(
+        &self,
+        of: &dyn Fn(&WorkloadStatus) -> bool,
+        each: &mut dyn FnMut(&Glimpse<'_>),
+        with_cold: bool,
+    ) {
         let mut workloads = self.inner.workloads();
         // Stable: the kinds of a workload stay in their order.
         workloads.sort_by(|a, b| a.0.cmp(&b.0));
@@ -307,32 +366,17 @@ impl Engine {
                 continue;
             }
             let Some(locked) = self.awake(name, workload, &[]) else { continue };
-            locked.views(keep, &mut views);
+            locked.pass(each);
             let (kind, cold) = (locked.kind, with_cold && locked.cold().is_some());
             let there = if cold { locked.keys() } else { HashSet::new() };
             drop(locked);
             if cold {
-                let (mut kept, mut left_out) = (0, 0);
                 self.read(name, kind, &there, &mut |row| {
-                    if !keep(name, row.state, &row.execution) {
-                        return;
-                    }
-                    if kept >= MOST_READ {
-                        left_out += 1;
-                        return;
-                    }
-                    kept += 1;
                     let runs = workload.lock().cold().map_or(0, |cold| cold.runs(row.key));
-                    views.push(RowView::of(name, row, runs));
+                    each(&Glimpse::of_stored(name, &row, runs));
                 });
-                if left_out > 0 {
-                    self.inner.notice(&format!(
-                        "{left_out} rows of workload {name} are left out of what is listed"
-                    ));
-                }
             }
         }
-        views
     }
 
     /// Every row that the store has of a baseline, but for those of these keys.
@@ -342,7 +386,7 @@ impl Engine {
         let mut request = Request::Read(Arc::clone(name), sender);
         let until = Instant::now() + PATIENCE;
         while let Err(refused) = writer.requests.try_send(request) {
-            let (TrySendError::Full(back) | TrySendError::Disconnected(back)) = refused;
+            let TrySendError::Full(back) = refused else { return };
             request = back;
             if Instant::now() >= until {
                 return self.inner.notice(&format!("the rows of workload {name} could not be read in time"));
@@ -439,20 +483,23 @@ impl Engine {
         })
     }
 
-    /// Writes everything and ends the engine's thread.
+    /// Writes everything and ends the engine's thread, which gives the store back. Whoever holds the engine still is
+    /// answered with what is in memory; nothing is saved any more.
     ///
     /// # Errors
     /// As [`flush`](Self::flush). A store that does not answer is left behind with its thread.
-    pub fn close(mut self, timeout: Duration) -> Result<(), StoreError> {
+    pub fn close(&self, timeout: Duration) -> Result<(), StoreError> {
         let flushed = self.flush(timeout);
         if flushed.is_err() {
             self.inner.shared.counters.unsaved_at_close(self.unsaved_rows() as u64);
         }
-        if let Some(Writer { requests, thread }) = self.writer.take() {
-            drop(requests);
-            if flushed.is_ok() && thread.join().is_err() {
-                return Err(failed("closing", "the store's thread panicked"));
-            }
+        if let Some(Writer { requests, thread }) = &self.writer
+            && requests.try_send(Request::End).is_ok()
+            && flushed.is_ok()
+            && let Some(thread) = thread.lock().take()
+            && thread.join().is_err()
+        {
+            return Err(failed("closing", "the store's thread panicked"));
         }
         flushed
     }
