@@ -50,9 +50,11 @@ pub(crate) enum Request {
     Wake,
     /// Hand over everything that the store has of a workload.
     Read(Arc<str>, SyncSender<Part>),
+    /// Give the store back, though somebody still holds the engine.
+    End,
 }
 
-/// Runs until the engine is gone.
+/// Runs until the engine is closed or gone.
 pub(crate) fn run(inner: &Arc<Inner>, mut store: Box<dyn Store>, requests: &Receiver<Request>) {
     let mut people = People::default();
     let access = match load(inner, &mut *store, &mut people) {
@@ -77,7 +79,7 @@ pub(crate) fn run(inner: &Arc<Inner>, mut store: Box<dyn Store>, requests: &Rece
             }
             Ok(Request::Read(name, parts)) => read(inner, &mut *store, &name, &parts),
             Ok(Request::Wake) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return inner.asked.close(),
+            Ok(Request::End) | Err(RecvTimeoutError::Disconnected) => return inner.asked.close(),
         }
         state.wake_asked(inner, &mut *store);
         if Instant::now() >= due {

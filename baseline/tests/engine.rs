@@ -378,6 +378,8 @@ fn a_restart_knows_what_was_known() {
     let held = observe(&engine, NOVEL, 3, Context::default(), Teach::Policy);
     assert!(held.novel && held.first);
     engine.close(Duration::from_secs(5)).expect("it is closed");
+    assert_eq!(Arc::strong_count(&memory.tables), 1, "the store is given back, whoever holds the engine");
+    assert_eq!(observe(&engine, ROUTINE[0], 3, Context::default(), Teach::Nothing).score, Some(Score::ZERO));
 
     let engine = memory.engine(quick());
     for line in ROUTINE {

@@ -36,18 +36,21 @@ impl Resolver {
         Self { workloads, waiting: VecDeque::new(), retry_due: now, ending: false, unresolved: 0 }
     }
 
-    /// The execution with its workload, or nothing where it has to wait.
+    /// The execution with its workload, or nothing where it has to wait; at the end nothing does.
     pub(super) fn resolve(&mut self, mut observation: Observation, now: Instant) -> Option<Observation> {
-        match self.workloads.resolve(&observation.cgroup, now) {
-            Resolution::Known(workload) => {
-                observation.workload = workload.to_string();
-                Some(observation)
+        let workload = match self.workloads.resolve(&observation.cgroup, now) {
+            Resolution::Known(workload) => workload,
+            Resolution::Pending if self.ending => {
+                self.unresolved += 1;
+                self.workloads.give_up(&observation.cgroup, now)
             }
             Resolution::Pending => {
                 self.waiting.push_back(Waiting { observation, since: now });
-                None
+                return None;
             }
-        }
+        };
+        observation.workload = workload.to_string();
+        Some(observation)
     }
 
     /// The next of those that wait whose workload is known, or is not waited for any longer.
@@ -173,5 +176,8 @@ mod tests {
         resolver.end();
         assert_eq!(std::iter::from_fn(|| resolver.take(now)).count(), MAX_WAITING);
         assert_eq!(resolver.unresolved(), MAX_WAITING as u64 + 1);
+        // What is told after the end began has nobody left to wait for it.
+        assert!(resolver.resolve(ran_in(&cgroup(MAX_WAITING + 1)), now).is_some());
+        assert_eq!(resolver.unresolved(), MAX_WAITING as u64 + 2);
     }
 }
