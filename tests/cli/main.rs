@@ -7,6 +7,7 @@ mod acts;
 mod archive;
 mod backtest;
 mod baseline;
+mod certificates;
 mod config;
 mod convert;
 mod daemon;

@@ -26,6 +26,15 @@ fn the_shipped_configuration_is_the_default() {
 }
 
 #[test]
+fn the_image_trusts_whom_the_distribution_trusts() {
+    let dockerfile = text("kubernetes/Dockerfile");
+    let installs = dockerfile.lines().any(|line| {
+        line.starts_with("RUN ") && line.contains("apt-get install") && line.contains(" ca-certificates ")
+    });
+    assert!(installs, "no sink over https and no bucket works without certificates:\n{dockerfile}");
+}
+
+#[test]
 fn the_daemonset_has_what_the_daemon_needs_and_no_more() {
     let all = documents(&text("kubernetes/daemonset.yaml"));
     let of = |kind: &str| {

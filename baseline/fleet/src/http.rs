@@ -35,12 +35,20 @@ pub(crate) fn s3(bucket: &str) -> object_store::Result<AmazonS3> {
         .build()
 }
 
+/// Nobody is trusted. What TLS says of it (`UnknownIssuer`) blames the store.
+#[derive(Debug, thiserror::Error)]
+#[error("no certificates found; install ca-certificates, or name a file of them in SSL_CERT_FILE")]
+struct NoCertificates;
+
 #[derive(Debug)]
 struct Connector;
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
         let allow_http = options.get_config_value(&ClientConfigKey::AllowHttp).as_deref() == Some("true");
+        if !allow_http && rustls_native_certs::load_native_certs().certs.is_empty() {
+            return Err(object_store::Error::Generic { store: "HTTP", source: Box::new(NoCertificates) });
+        }
         let client = reqwest::Client::builder()
             .https_only(!allow_http)
             .connect_timeout(CONNECT)

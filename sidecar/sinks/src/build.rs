@@ -49,6 +49,20 @@ impl Secrets {
     }
 }
 
+/// Whether [`build`] could, but for the spool: credentials, certificates and the proxy are read.
+pub(crate) fn check(config: &SinkConfig) -> Result<(), SinkError> {
+    let Secrets { user, key } = Secrets::load(config)?;
+    let made = match config {
+        SinkConfig::Falcosidekick(sidekick) => FalcosidekickService::new(sidekick).map(drop),
+        SinkConfig::Clickhouse(clickhouse) => {
+            ClickHouseService::new(clickhouse, user.as_ref(), key.as_ref()).map(drop)
+        }
+        SinkConfig::Http(http) => HttpService::new(http, key.as_ref(), "").map(drop),
+        SinkConfig::File(_) | SinkConfig::Stdout(_) => Ok(()),
+    };
+    made.map_err(|problem| SinkError::Client { name: config.name().to_owned(), problem })
+}
+
 /// What is shared with the sink's worker, and how to start that.
 pub(crate) fn build(
     config: &SinkConfig,

@@ -19,6 +19,9 @@ const MAX_ANSWER: usize = 16 << 10;
 /// A host that takes longer to accept a connection is away.
 const CONNECTING: Duration = Duration::from_secs(5);
 
+/// Where nobody is trusted nothing arrives, and what TLS says of it (`UnknownIssuer`) blames the server.
+const NO_CERTIFICATES: &str = "no certificates found; install ca-certificates or set ca_file";
+
 /// What a server said.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -38,6 +41,11 @@ pub(crate) fn build(
     ca_file: Option<&Path>,
 ) -> Result<reqwest::Client, String> {
     let timeout = Duration::from_millis(timeout_ms);
+    let encrypted =
+        [Some(endpoint.as_str()), proxy].into_iter().flatten().any(|url| url.starts_with("https:"));
+    if encrypted && ca_file.is_none() && rustls_native_certs::load_native_certs().certs.is_empty() {
+        return Err(NO_CERTIFICATES.to_owned());
+    }
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("anomalyctl/", env!("CARGO_PKG_VERSION")))
         .no_proxy()
@@ -48,7 +56,7 @@ pub(crate) fn build(
         .pool_max_idle_per_host(1)
         .tcp_nodelay(true)
         // Reading the system's certificates takes a while, and is for nothing where nothing is encrypted.
-        .tls_built_in_root_certs(endpoint.scheme() == "https");
+        .tls_built_in_root_certs(encrypted);
     if let Some(proxy) = proxy {
         builder = builder.proxy(Proxy::all(proxy).map_err(|error| format!("proxy: {}", deepest(&error)))?);
     }

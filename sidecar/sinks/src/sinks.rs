@@ -14,7 +14,7 @@ use futures::future::{LocalBoxFuture, join_all};
 use parking_lot::Mutex;
 use tokio::task::LocalSet;
 
-use crate::build::{Secrets, build};
+use crate::build::{build, check};
 use crate::config::SinkConfig;
 use crate::error::SinkError;
 use crate::event::Event;
@@ -52,10 +52,10 @@ impl Sinks {
     /// before closing them.
     ///
     /// # Errors
-    /// Where a configuration cannot work, or a secret is missing.
+    /// Where a configuration cannot work, or a secret or all certificates are missing.
     pub fn check(configs: &[SinkConfig]) -> Result<(), SinkError> {
         distinct(configs)?;
-        configs.iter().try_for_each(|config| Secrets::load(config).map(drop))
+        configs.iter().try_for_each(check)
     }
 
     /// Opens the spools, reads the secrets and starts the thread. Nothing is sent before the first
