@@ -26,6 +26,34 @@ fn the_shipped_configuration_is_the_default() {
 }
 
 #[test]
+fn what_the_examples_write_is_where_the_service_may_write() {
+    let unit = text("systemd/anomalyctl.service");
+    let directory = |key: &str| {
+        let named = unit.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        named.unwrap_or_else(|| panic!("the unit has no {key}"))
+    };
+    assert!(unit.lines().any(|line| line == "ProtectSystem=strict"));
+    let writable = [
+        format!("/var/lib/{}/", directory("StateDirectory")),
+        format!("/var/log/{}/", directory("LogsDirectory")),
+        format!("/run/{}/", directory("RuntimeDirectory")),
+    ];
+    for name in ["config.yaml", "../docs/sinks.md"] {
+        let text = text(name);
+        let files: Vec<_> = text
+            .lines()
+            .filter_map(|line| line.trim_start_matches([' ', '#']).strip_prefix("path: /"))
+            .map(|rest| format!("/{}", rest.split_whitespace().next().unwrap_or_default()))
+            .filter(|path| path.ends_with(".jsonl"))
+            .collect();
+        assert!(!files.is_empty(), "{name} writes no file");
+        for file in files {
+            assert!(writable.iter().any(|folder| file.starts_with(folder)), "{name}: {file}");
+        }
+    }
+}
+
+#[test]
 fn the_image_trusts_whom_the_distribution_trusts() {
     let dockerfile = text("kubernetes/Dockerfile");
     let installs = dockerfile.lines().any(|line| {

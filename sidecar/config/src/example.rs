@@ -27,7 +27,7 @@ sinks:
     auth_header: X-API-Key
     auth_env: ANOMALY_AUTH
   - type: file
-    path: /var/log/anomaly.jsonl
+    path: /var/log/falco-anomaly/anomaly.jsonl
     events: novel";
 
 /// The file.

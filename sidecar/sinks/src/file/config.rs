@@ -65,7 +65,7 @@ impl FileConfig {
         if self.path.file_name().is_none() {
             return Err(InvalidConfig::new(
                 "path",
-                "no file's name: write one such as /var/log/anomaly.jsonl",
+                "no file's name: write one such as /var/log/falco-anomaly/anomaly.jsonl",
             ));
         }
         if self.max_bytes != 0 {

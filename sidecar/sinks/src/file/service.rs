@@ -3,7 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -108,16 +108,26 @@ impl FileService {
 
 impl Service for FileService {
     async fn deliver(&mut self, batch: &[Arc<Event>]) -> Result<(), Failure> {
-        self.write(&lines(batch), SystemTime::now()).map_err(|error| {
-            Failure::transient(format!("{} cannot be written: {error}", self.path.display()))
-        })
+        self.write(&lines(batch), SystemTime::now())
+            .map_err(|error| Failure::transient(problem(&self.path, &error)))
     }
+}
+
+/// Why nothing could be written, and what to do where it is the service's own confinement.
+fn problem(path: &Path, error: &io::Error) -> String {
+    let path = path.display();
+    if error.kind() == io::ErrorKind::ReadOnlyFilesystem {
+        return format!(
+            "{path} cannot be written: {error}; under systemd name its folder in \
+             ReadWritePaths=, in a container mount a volume there, or write below /var/log/falco-anomaly"
+        );
+    }
+    format!("{path} cannot be written: {error}")
 }
 
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
-    use std::path::Path;
 
     use tempfile::TempDir;
 
@@ -200,6 +210,16 @@ mod tests {
         File::options().write(true).open(&path).and_then(|file| file.set_len(0)).expect("emptied");
         service.write(b"3\n", SystemTime::now()).expect("written");
         assert_eq!(text(&folder, "out.jsonl").as_deref(), Some("3\n"));
+    }
+
+    #[test]
+    fn a_file_system_that_is_read_only_says_whose_doing_that_is() {
+        let read_only = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        let told = problem(Path::new("/var/log/anomaly.jsonl"), &read_only);
+        assert!(told.starts_with("/var/log/anomaly.jsonl cannot be written: "), "{told}");
+        assert!(told.contains("ReadWritePaths=") && told.contains("volume"), "{told}");
+        let full = problem(Path::new("/x"), &io::Error::from(io::ErrorKind::StorageFull));
+        assert!(!full.contains("systemd"), "{full}");
     }
 
     #[test]
