@@ -98,7 +98,7 @@ pub struct SinkStatus {
     pub sent: u64,
     /// Executions that were lost.
     pub dropped: Dropped,
-    /// How often a batch was sent again.
+    /// Attempts that were made after one that failed, to send or only to get ready for it.
     pub retries: u64,
     /// When it took the last batch, in seconds since the Unix epoch.
     pub last_success: Option<f64>,

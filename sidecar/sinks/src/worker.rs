@@ -135,7 +135,8 @@ impl<S: Service> Worker<S> {
     async fn attempt(&mut self, mut work: Option<&mut Work>) -> Option<Result<(), Failure>> {
         let Self { service, store, sink, closing, .. } = self;
         let part = work.as_ref().and_then(|work| work.part()).cloned().unwrap_or_default();
-        if self.failures > 0 && !part.is_empty() {
+        // Also where nothing is sent yet because the place could not be prepared.
+        if self.failures > 0 {
             add(&sink.counters.retries, 1);
         }
         let mut delivery = pin!(async {

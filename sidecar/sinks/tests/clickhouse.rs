@@ -35,6 +35,20 @@ fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02X}")).collect()
 }
 
+#[test]
+fn attempts_are_counted_before_the_first_batch_too() {
+    let folder = TempDir::new().expect("a folder");
+    let away = ClickHouseConfig {
+        endpoint: format!("http://127.0.0.1:{}/", support::server::free_port()),
+        retry_max: 0,
+        ..ClickHouseConfig::default()
+    };
+    let sinks = start(&one(away), &folder);
+    // Nothing was given: what fails is to look for the table.
+    let failed = until_status(&sinks, "tried again", |status| status.retries > 1);
+    assert_eq!((failed.accepted, failed.state), (0, SinkState::Failed));
+}
+
 fn hostile_bytes_arrive_as_they_were(edition: Edition) {
     let Some(mut server) = server(edition) else { return };
     server.start();
