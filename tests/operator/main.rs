@@ -54,6 +54,17 @@ fn what_the_examples_write_is_where_the_service_may_write() {
 }
 
 #[test]
+fn the_program_is_installed_where_the_unit_starts_it() {
+    let unit = text("systemd/anomalyctl.service");
+    let started = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("it starts something");
+    let folder = started.split(" run ").next().and_then(|path| path.strip_suffix("/anomalyctl"));
+    let installs = format!(r#"install "${{CARGO_TARGET_DIR:-target}}/dist/anomalyctl" -t {}"#, folder.expect("ours"));
+    for name in ["systemd/anomalyctl.service", "../README.md"] {
+        assert!(text(name).contains(&installs), "{name} does not say: {installs}");
+    }
+}
+
+#[test]
 fn the_image_trusts_whom_the_distribution_trusts() {
     let dockerfile = text("kubernetes/Dockerfile");
     let installs = dockerfile.lines().any(|line| {
