@@ -96,15 +96,16 @@ pub(crate) fn build(
     }
 }
 
-struct Parts<'a> {
-    config: &'a SinkConfig,
-    spools: &'a Path,
-    notices: &'a Arc<Notices>,
-    closing: &'a Closing,
+/// What a sink is made of besides its service.
+pub(crate) struct Parts<'a> {
+    pub(crate) config: &'a SinkConfig,
+    pub(crate) spools: &'a Path,
+    pub(crate) notices: &'a Arc<Notices>,
+    pub(crate) closing: &'a Closing,
 }
 
 impl Parts<'_> {
-    fn join<S>(&self, service: S, mut plan: Plan) -> Result<(Arc<Sink>, Start), SinkError>
+    pub(crate) fn join<S>(&self, service: S, mut plan: Plan) -> Result<(Arc<Sink>, Start), SinkError>
     where
         S: Service + Send + 'static,
     {

@@ -13,6 +13,7 @@ mod backoff;
 mod build;
 mod clickhouse;
 mod client;
+mod closing;
 mod config;
 mod error;
 mod event;
@@ -35,6 +36,7 @@ mod worker;
 mod testing;
 
 pub use clickhouse::ClickHouseConfig;
+pub use closing::Closed;
 pub use config::{Events, InvalidConfig, QueueConfig, SinkConfig};
 pub use error::SinkError;
 pub use falcosidekick::FalcosidekickConfig;

@@ -37,6 +37,8 @@ pub(crate) struct Queue {
 struct Waiting {
     events: VecDeque<(Arc<Event>, Instant)>,
     bytes: usize,
+    /// Nothing comes in any more.
+    closed: bool,
 }
 
 impl Queue {
@@ -44,10 +46,13 @@ impl Queue {
         Self { waiting: Mutex::default(), wake: Notify::new(), bounds }
     }
 
-    /// Takes one in; says how many of the oldest had to go for it.
-    pub(crate) fn push(&self, event: Arc<Event>, now: Instant) -> u64 {
+    /// Takes one in; says how many of the oldest had to go for it. `None` where it is closed, and took nothing in.
+    pub(crate) fn push(&self, event: Arc<Event>, now: Instant) -> Option<u64> {
         let weight = event.weight();
         let mut waiting = self.waiting.lock();
+        if waiting.closed {
+            return None;
+        }
         let mut dropped = 0;
         while !waiting.events.is_empty()
             && (waiting.events.len() >= self.bounds.events || waiting.bytes + weight > self.bounds.bytes)
@@ -70,7 +75,12 @@ impl Queue {
         {
             self.wake.notify_one();
         }
-        dropped
+        Some(dropped)
+    }
+
+    /// Nothing comes in any more; what is there can still be taken.
+    pub(crate) fn close(&self) {
+        self.waiting.lock().closed = true;
     }
 
     /// The oldest that make one batch.

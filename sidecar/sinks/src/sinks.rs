@@ -4,17 +4,15 @@ use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anomaly_scored::ScoredExecution;
 use futures::future::{LocalBoxFuture, join_all};
-use parking_lot::Mutex;
 use tokio::task::LocalSet;
 
 use crate::build::{build, check};
+use crate::closing::{Alive, Closed, Latch};
 use crate::config::SinkConfig;
 use crate::error::SinkError;
 use crate::event::Event;
@@ -37,8 +35,7 @@ pub struct Sinks {
     sinks: Vec<Arc<Sink>>,
     notices: Arc<Notices>,
     closing: Closing,
-    /// Hears once from the thread, when it ends.
-    ended: Mutex<Option<Receiver<()>>>,
+    ended: Arc<Latch>,
 }
 
 impl fmt::Debug for Sinks {
@@ -76,7 +73,18 @@ impl Sinks {
             sinks.push(sink);
             starts.push(start);
         }
-        let (ended, hears) = sync_channel(1);
+        Self::serving(sinks, starts, notices, closing)
+    }
+
+    /// With the thread that does the sinks' work.
+    fn serving(
+        sinks: Vec<Arc<Sink>>,
+        starts: Vec<Start>,
+        notices: Arc<Notices>,
+        closing: Closing,
+    ) -> Result<Self, SinkError> {
+        let ended = Arc::<Latch>::default();
+        let alive = Alive(Arc::clone(&ended));
         if !starts.is_empty() {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -86,15 +94,15 @@ impl Sinks {
                 .map_err(SinkError::Thread)?;
             let (served, told) = (sinks.clone(), Arc::clone(&notices));
             let serve = move || {
+                let _alive = alive;
                 LocalSet::new().block_on(&runtime, serve(starts, &served, &told));
                 // A name that is still being looked up is not waited for.
                 runtime.shutdown_background();
-                let _ = ended.send(());
             };
             let thread = thread::Builder::new().name("anomaly-sinks".to_owned());
             thread.spawn(serve).map_err(SinkError::Thread)?;
         }
-        Ok(Self { sinks, notices, closing, ended: Mutex::new(Some(hears)) })
+        Ok(Self { sinks, notices, closing, ended })
     }
 
     /// Hands an execution to every sink that wants it, and returns at once: at most one allocation, and for each sink a
@@ -106,12 +114,13 @@ impl Sinks {
             let counters = &sink.counters;
             add(&counters.accepted, 1);
             let event = shared.get_or_insert_with(|| Arc::new(Event::new(Arc::clone(execution))));
-            if counters.ended.load(Ordering::Relaxed) {
-                add(&counters.dropped_closed, 1);
-            } else if event.weight() > MAX_EVENT {
+            if event.weight() > MAX_EVENT {
                 add(&counters.dropped_oversized, 1);
-            } else {
-                add(&counters.dropped_queue, sink.queue.push(Arc::clone(event), now));
+                continue;
+            }
+            match sink.queue.push(Arc::clone(event), now) {
+                Some(dropped) => add(&counters.dropped_queue, dropped),
+                None => add(&counters.dropped_closed, 1),
             }
         }
     }
@@ -128,30 +137,43 @@ impl Sinks {
     }
 
     /// Delivers what waits, within this time, and puts the rest on the disk. What is sent afterwards is lost and counted.
-    /// Further calls do nothing.
-    pub fn close(&self, timeout: Duration) {
-        let Some(ended) = self.ended.lock().take() else { return };
-        if self.sinks.is_empty() {
-            return;
-        }
-        let now = Instant::now();
-        // Set once: `ended` was there.
-        let _ = self.closing.set(now + timeout - PUTTING_AWAY.min(timeout / 4));
+    /// A further call waits for as long again, and tells anew how the sinks are left.
+    pub fn close(&self, timeout: Duration) -> Closed {
+        // Whoever comes first says how long things may still be delivered.
+        let _ = self.closing.set(Instant::now() + timeout - PUTTING_AWAY.min(timeout / 4));
         for sink in &self.sinks {
             sink.queue.wake();
         }
-        // An error means that the thread is gone.
-        let _ = ended.recv_timeout(timeout);
+        let ended = self.wait_ended(timeout);
         for sink in &self.sinks {
-            sink.counters.ended.store(true, Ordering::Relaxed);
+            sink.queue.close();
         }
+        let mut notices = self.notices();
+        let mut sinks = self.status();
+        for SinkStatus { name, queued, dropped, .. } in sinks.iter_mut().filter(|status| status.queued > 0) {
+            let lost = std::mem::take(queued);
+            dropped.closed += lost;
+            let condition = if ended { "" } else { " if the daemon ends now" };
+            notices.push(format!(
+                "sink {name}: {lost} events were not put on the disk in time, and are lost{condition}"
+            ));
+        }
+        Closed { ended, sinks, notices }
+    }
+
+    /// Whether the thread ends within this time, once [`close`](Self::close) was called: only then can the spools be
+    /// opened again.
+    pub fn wait_ended(&self, patience: Duration) -> bool {
+        self.ended.wait(patience)
     }
 }
 
 impl Drop for Sinks {
     /// Puts everything on the disk, and waits no longer than that takes.
     fn drop(&mut self) {
-        self.close(PUTTING_AWAY);
+        if self.closing.get().is_none() {
+            self.close(PUTTING_AWAY);
+        }
     }
 }
 
@@ -160,7 +182,7 @@ async fn serve(starts: Vec<Start>, sinks: &[Arc<Sink>], notices: &Notices) {
     let tasks: Vec<_> = starts.into_iter().map(|start| tokio::task::spawn_local(start())).collect();
     let watched = tasks.into_iter().zip(sinks).map(|(task, sink)| async move {
         if task.await.is_err() {
-            sink.counters.ended.store(true, Ordering::Relaxed);
+            sink.queue.close();
             let mut health = sink.counters.health.lock();
             health.state = SinkState::Failed;
             health.last_error =
@@ -200,5 +222,118 @@ fn tell_of_orphans(spool: &Path, names: &HashSet<&str>, notices: &Notices) {
                 entry.path().display()
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::build::Parts;
+    use crate::file::FileConfig;
+    use crate::service::{Failure, Plan, Service};
+    use crate::testing::execution;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Holds the thread until it is let go, as a disk does that hangs.
+    struct Hanging {
+        begun: Sender<()>,
+        goes_on: Receiver<()>,
+    }
+
+    impl Service for Hanging {
+        async fn deliver(&mut self, _: &[Arc<Event>]) -> Result<(), Failure> {
+            let _ = self.begun.send(());
+            let _ = self.goes_on.recv();
+            Err(Failure::transient("it was away"))
+        }
+    }
+
+    /// Sinks of which the first holds the thread, once it has something; how to know of that, and to end it.
+    fn hanging(folder: &TempDir, spool_bytes: u64) -> (Sinks, Receiver<()>, Sender<()>) {
+        let (begun, has_begun) = channel();
+        let (go_on, goes_on) = channel();
+        let mut config = FileConfig::to("/nowhere");
+        config.queue.spool_bytes = spool_bytes;
+        let config = SinkConfig::File(config);
+        let (notices, closing) = (Arc::default(), Closing::default());
+        let parts = Parts { config: &config, spools: folder.path(), notices: &notices, closing: &closing };
+        let plan = Plan { events: 1, bytes: 1 << 20, interval: Duration::ZERO, retry_max: 0 };
+        let (sink, start) = parts.join(Hanging { begun, goes_on }, plan).expect("a sink");
+        let sinks = Sinks::serving(vec![sink], vec![start], notices, closing).expect("the sinks start");
+        (sinks, has_begun, go_on)
+    }
+
+    fn given_is_somewhere(status: &SinkStatus) {
+        let SinkStatus { accepted, queued, spooled, sent, dropped, .. } = status;
+        assert_eq!(*accepted, queued + spooled + sent + dropped.total(), "{status:?}");
+    }
+
+    #[test]
+    fn a_thread_that_hangs_is_told_of_and_can_be_waited_for() {
+        let folder = TempDir::new().expect("a folder");
+        let (sinks, has_begun, go_on) = hanging(&folder, 1 << 20);
+        for number in 0..5 {
+            sinks.send(&Arc::new(execution(number)));
+        }
+        has_begun.recv_timeout(LONG).expect("the first is being delivered");
+        let closed = sinks.close(Duration::from_millis(50));
+        assert!(!closed.ended && !sinks.wait_ended(Duration::from_millis(10)));
+        let status = &closed.sinks[0];
+        given_is_somewhere(status);
+        assert_eq!((status.queued, status.dropped.closed), (0, 5), "all of it is in memory alone");
+        assert!(
+            closed.notices.iter().any(|notice| notice.contains("5 events") && notice.contains("ends now")),
+            "{closed:?}"
+        );
+        sinks.send(&Arc::new(execution(5)));
+
+        go_on.send(()).expect("it goes on");
+        assert!(sinks.wait_ended(LONG));
+        let closed = sinks.close(Duration::ZERO);
+        assert!(closed.ended && !closed.notices.iter().any(|notice| notice.contains("lost")), "{closed:?}");
+        let status = &closed.sinks[0];
+        given_is_somewhere(status);
+        assert_eq!(
+            (status.spooled, status.dropped.closed),
+            (5, 1),
+            "what came too late is lost, nothing else"
+        );
+        let again =
+            crate::spool::Spool::open(&folder.path().join("file"), 1 << 20).expect("its lock is free");
+        assert_eq!(again.len(), 5);
+    }
+
+    #[test]
+    fn what_finds_no_place_at_the_end_is_told_and_counted() {
+        let folder = TempDir::new().expect("a folder");
+        let (sinks, has_begun, go_on) = hanging(&folder, 0);
+        for number in 0..3 {
+            sinks.send(&Arc::new(execution(number)));
+        }
+        has_begun.recv_timeout(LONG).expect("the first is being delivered");
+        go_on.send(()).expect("it goes on");
+        let closed = sinks.close(LONG);
+        assert!(closed.ended);
+        given_is_somewhere(&closed.sinks[0]);
+        assert_eq!(closed.sinks[0].dropped.closed, 3);
+        assert!(
+            closed.notices.iter().any(|notice| notice.contains("3 events could neither be sent nor kept")),
+            "{closed:?}"
+        );
+        assert_eq!(sinks.status()[0].dropped.closed, 3);
+        assert_eq!(sinks.sinks[0].counters.in_hand.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn without_a_sink_there_is_nothing_to_wait_for() {
+        let folder = TempDir::new().expect("a folder");
+        let sinks = Sinks::start(&[], folder.path(), "web-1").expect("they start");
+        assert!(sinks.close(Duration::ZERO).ended);
     }
 }

@@ -3,7 +3,7 @@
 //! Every execution that a sink was given is in exactly one place: `accepted + recovered` is what waits in memory
 //! (`queued`) and on the disk (`spooled`), was delivered (`sent`) or was lost (`dropped`).
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anomaly_baseline::text::printable;
@@ -48,7 +48,7 @@ pub struct Dropped {
     pub unreadable: u64,
     /// One execution alone was larger than 256 KiB.
     pub oversized: u64,
-    /// The sink has ended for good (a closed pipe), or there was no place to keep them when the daemon ended.
+    /// The sink has ended for good (a closed pipe), or there was no place to keep them at its end.
     pub closed: u64,
 }
 
@@ -121,8 +121,6 @@ pub(crate) struct Counters {
     pub(crate) dropped_unreadable: AtomicU64,
     pub(crate) dropped_oversized: AtomicU64,
     pub(crate) dropped_closed: AtomicU64,
-    /// It will never take anything again.
-    pub(crate) ended: AtomicBool,
     pub(crate) health: Mutex<Health>,
 }
 

@@ -152,7 +152,10 @@ impl Store {
         if events.is_empty() {
             return;
         }
+        // While a disk hangs they are nowhere else.
+        self.sink.counters.in_hand.store(events.len() as u64, Ordering::Relaxed);
         let appended = spool.append(&events);
+        self.sink.counters.in_hand.store(0, Ordering::Relaxed);
         add(&self.sink.counters.dropped_spool, appended.dropped);
         if let Some(error) = appended.error {
             let dropped = self.sink.queue.put_back(events.split_off(appended.events), now);
@@ -216,23 +219,39 @@ impl Store {
                 first = work.remaining();
             }
         }
-        self.sink.counters.in_hand.store(0, Ordering::Relaxed);
+        self.sink.queue.close();
         first.extend(self.sink.queue.take_all());
         let mut lost = first.len();
+        self.sink.counters.in_hand.store(lost as u64, Ordering::Relaxed);
+        let mut failed = None;
         if let Some(spool) = &mut self.spool {
             let appended = spool.append(&first);
             add(&self.sink.counters.dropped_spool, appended.dropped);
             lost -= appended.events;
-            if let Some(error) = appended.error.or_else(|| spool.sync().err()) {
-                self.spool_failed(&error, now);
-            }
+            failed = appended.error;
         }
+        // Counted before the disk is waited for, which may take longer than anybody waits for us.
+        self.sink.counters.in_hand.store(0, Ordering::Relaxed);
         add(&self.sink.counters.dropped_closed, lost as u64);
         self.count_spool();
+        self.tell_losses();
+        if lost > 0 {
+            self.notices.say(&format!(
+                "sink {}: {lost} events could neither be sent nor kept at its end; they are lost and counted",
+                self.sink.name
+            ));
+        }
+        if failed.is_none() {
+            failed = self.spool.as_ref().and_then(|spool| spool.sync().err());
+        }
+        if let Some(error) = failed {
+            self.spool_failed(&error, now);
+        }
     }
 
     /// Nothing will ever be taken again: what is in memory is lost and counted.
     pub(crate) fn give_up(&self, work: Option<Work>) {
+        self.sink.queue.close();
         if let Some(mut work) = work {
             self.settle(&mut work);
             if work.span.is_none() {

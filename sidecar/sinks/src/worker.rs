@@ -1,7 +1,6 @@
 //! The loop that serves one sink: takes batches, has them delivered, and waits out what fails.
 
 use std::pin::pin;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -97,7 +96,7 @@ impl<S: Service> Worker<S> {
                 }
                 Some(Err(Failure::Rejected(problem))) if work.is_some() => self.rejected(&mut work, &problem),
                 Some(Err(Failure::Ended(problem))) => {
-                    self.end(work, &problem).await;
+                    self.end(work, &problem);
                     return;
                 }
                 Some(Err(failure)) => {
@@ -237,9 +236,9 @@ impl<S: Service> Worker<S> {
         backoff::delay(step, asked, backoff::random())
     }
 
-    /// Nothing more will be taken: until the daemon ends everything is counted as lost.
-    async fn end(self, work: Option<Work>, problem: &str) {
-        self.sink.counters.ended.store(true, Ordering::Relaxed);
+    /// Nothing more will be taken: from now on everything is counted as lost.
+    fn end(self, work: Option<Work>, problem: &str) {
+        self.sink.queue.close();
         let problem = one_line(problem);
         self.notices.say(&format!(
             "sink {} has ended: {problem}; what it should get is lost and counted",
@@ -251,9 +250,5 @@ impl<S: Service> Worker<S> {
             health.last_error = Some(problem);
         }
         self.store.give_up(work);
-        while self.closing.get().is_none() {
-            self.sink.queue.changed().await;
-            self.store.give_up(None);
-        }
     }
 }

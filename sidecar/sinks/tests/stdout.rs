@@ -25,10 +25,10 @@ fn a_process_with_a_sink() {
     let begun = Instant::now();
     send(&sinks, 0..COUNT);
     let sending = begun.elapsed().as_secs_f64();
-    sinks.close(Duration::from_secs(2));
+    let closed = sinks.close(Duration::from_secs(2));
     let closing = begun.elapsed().as_secs_f64();
     let report_now = json!({
-        "status": status(&sinks), "sending": sending, "closing": closing, "notices": sinks.notices(),
+        "status": status(&sinks), "sending": sending, "closing": closing, "notices": closed.notices,
     });
     fs::write(format!("{report}.new"), report_now.to_string()).expect("written");
     fs::rename(format!("{report}.new"), report).expect("moved");
