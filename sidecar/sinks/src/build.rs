@@ -7,7 +7,7 @@ use crate::clickhouse::ClickHouseService;
 use crate::config::SinkConfig;
 use crate::error::SinkError;
 use crate::falcosidekick::FalcosidekickService;
-use crate::file::FileService;
+use crate::file::{FileConfig, FileService};
 use crate::http::HttpService;
 use crate::notices::Notices;
 use crate::queue::{Bounds, Queue};
@@ -49,49 +49,64 @@ impl Secrets {
     }
 }
 
-/// Whether [`build`] could, but for the spool: credentials, certificates and the proxy are read.
-pub(crate) fn check(config: &SinkConfig) -> Result<(), SinkError> {
-    let Secrets { user, key } = Secrets::load(config)?;
-    let made = match config {
-        SinkConfig::Falcosidekick(sidekick) => FalcosidekickService::new(sidekick).map(drop),
-        SinkConfig::Clickhouse(clickhouse) => {
-            ClickHouseService::new(clickhouse, user.as_ref(), key.as_ref()).map(drop)
-        }
-        SinkConfig::Http(http) => HttpService::new(http, key.as_ref(), "").map(drop),
-        SinkConfig::File(_) | SinkConfig::Stdout(_) => Ok(()),
-    };
-    made.map_err(|problem| SinkError::Client { name: config.name().to_owned(), problem })
+/// Everything that a sink needs but its spool and its threads: enough to start it at any time, and again.
+#[derive(Debug)]
+pub(crate) struct Recipe {
+    config: SinkConfig,
+    fresh: Fresh,
 }
 
-/// What is shared with the sink's worker, and how to start that.
-pub(crate) fn build(
-    config: &SinkConfig,
-    spools: &Path,
-    host: &str,
-    notices: &Arc<Notices>,
-    closing: &Closing,
-) -> Result<(Arc<Sink>, Start), SinkError> {
-    let name = config.name();
-    let client = |problem| SinkError::Client { name: name.to_owned(), problem };
-    let Secrets { user, key } = Secrets::load(config)?;
-    let parts = Parts { config, spools, notices, closing };
-    match config {
-        SinkConfig::Falcosidekick(sidekick) => {
-            let service = FalcosidekickService::new(sidekick).map_err(client)?;
-            parts.join(service, FalcosidekickService::plan(sidekick))
-        }
-        SinkConfig::Clickhouse(clickhouse) => {
-            let service = ClickHouseService::new(clickhouse, user.as_ref(), key.as_ref()).map_err(client)?;
-            parts.join(service, ClickHouseService::plan(clickhouse))
-        }
-        SinkConfig::Http(http) => {
-            let service = HttpService::new(http, key.as_ref(), host).map_err(client)?;
-            parts.join(service, HttpService::plan(http))
-        }
-        SinkConfig::File(file) => parts.join(FileService::new(file), FileService::plan(file)),
-        SinkConfig::Stdout(_) => {
-            let service = StdoutService::new(std::io::stdout()).map_err(SinkError::Thread)?;
-            parts.join(service, StdoutService::plan())
+/// A service that has done nothing yet, as far as there can be one without a thread.
+#[derive(Debug)]
+enum Fresh {
+    Falcosidekick(FalcosidekickService, Plan),
+    Clickhouse(ClickHouseService, Plan),
+    Http(HttpService, Plan),
+    File(FileConfig),
+    Stdout,
+}
+
+impl Recipe {
+    /// Reads credentials and certificates, and makes the HTTP client, which connects to nobody yet.
+    pub(crate) fn new(config: &SinkConfig, host: &str) -> Result<Self, SinkError> {
+        let client = |problem| SinkError::Client { name: config.name().to_owned(), problem };
+        let Secrets { user, key } = Secrets::load(config)?;
+        let fresh = match config {
+            SinkConfig::Falcosidekick(sidekick) => Fresh::Falcosidekick(
+                FalcosidekickService::new(sidekick).map_err(client)?,
+                FalcosidekickService::plan(sidekick),
+            ),
+            SinkConfig::Clickhouse(clickhouse) => Fresh::Clickhouse(
+                ClickHouseService::new(clickhouse, user.as_ref(), key.as_ref()).map_err(client)?,
+                ClickHouseService::plan(clickhouse),
+            ),
+            SinkConfig::Http(http) => Fresh::Http(
+                HttpService::new(http, key.as_ref(), host).map_err(client)?,
+                HttpService::plan(http),
+            ),
+            SinkConfig::File(file) => Fresh::File(file.clone()),
+            SinkConfig::Stdout(_) => Fresh::Stdout,
+        };
+        Ok(Self { config: config.clone(), fresh })
+    }
+
+    /// Opens the spool; gives what is shared with the sink's worker, and how to start that.
+    pub(crate) fn build(
+        &self,
+        spools: &Path,
+        notices: &Arc<Notices>,
+        closing: &Closing,
+    ) -> Result<(Arc<Sink>, Start), SinkError> {
+        let parts = Parts { config: &self.config, spools, notices, closing };
+        match &self.fresh {
+            Fresh::Falcosidekick(service, plan) => parts.join(service.clone(), *plan),
+            Fresh::Clickhouse(service, plan) => parts.join(service.clone(), *plan),
+            Fresh::Http(service, plan) => parts.join(service.clone(), *plan),
+            Fresh::File(file) => parts.join(FileService::new(file), FileService::plan(file)),
+            Fresh::Stdout => {
+                let service = StdoutService::new(std::io::stdout()).map_err(SinkError::Thread)?;
+                parts.join(service, StdoutService::plan())
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! All sinks together: started once, given every scored execution, asked how they are, and closed.
 
-use std::collections::HashSet;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +10,12 @@ use anomaly_scored::ScoredExecution;
 use futures::future::{LocalBoxFuture, join_all};
 use tokio::task::LocalSet;
 
-use crate::build::{build, check};
 use crate::closing::{Alive, Closed, Latch};
 use crate::config::SinkConfig;
 use crate::error::SinkError;
 use crate::event::Event;
 use crate::notices::Notices;
+use crate::prepared::Prepared;
 use crate::sink::Sink;
 use crate::status::{SinkState, SinkStatus, add};
 use crate::worker::Closing;
@@ -49,35 +48,21 @@ impl Sinks {
     /// before closing them.
     ///
     /// # Errors
-    /// Where a configuration cannot work, or a secret or all certificates are missing.
+    /// As [`Prepared::new`].
     pub fn check(configs: &[SinkConfig]) -> Result<(), SinkError> {
-        distinct(configs)?;
-        configs.iter().try_for_each(check)
+        Prepared::new(configs, "").map(drop)
     }
 
-    /// Opens the spools, reads the secrets and starts the thread. Nothing is sent before the first
-    /// [`send`](Self::send) but what an earlier process has left in the spools, and no sink has to be there yet. `spool`
-    /// is the folder of the spools, which is made where it is missing; `host` is what HTTP batches call this machine.
+    /// [Prepares](Prepared::new) sinks and [starts](Prepared::start) them.
     ///
     /// # Errors
-    /// Where a configuration cannot work, a secret is missing, or a spool cannot be used.
+    /// As those.
     pub fn start(configs: &[SinkConfig], spool: &Path, host: &str) -> Result<Self, SinkError> {
-        let notices = Arc::new(Notices::default());
-        let closing = Closing::default();
-        let names = distinct(configs)?;
-        tell_of_orphans(spool, &names, &notices);
-        let mut sinks = Vec::new();
-        let mut starts = Vec::new();
-        for config in configs {
-            let (sink, start) = build(config, spool, host, &notices, &closing)?;
-            sinks.push(sink);
-            starts.push(start);
-        }
-        Self::serving(sinks, starts, notices, closing)
+        Prepared::new(configs, host)?.start(spool)
     }
 
     /// With the thread that does the sinks' work.
-    fn serving(
+    pub(crate) fn serving(
         sinks: Vec<Arc<Sink>>,
         starts: Vec<Start>,
         notices: Arc<Notices>,
@@ -194,35 +179,6 @@ async fn serve(starts: Vec<Start>, sinks: &[Arc<Sink>], notices: &Notices) {
         }
     });
     join_all(watched).await;
-}
-
-/// The names of sinks that can work beside one another.
-fn distinct(configs: &[SinkConfig]) -> Result<HashSet<&str>, SinkError> {
-    let mut names = HashSet::new();
-    for config in configs {
-        let name = config.name();
-        config.check().map_err(|source| SinkError::Config { name: name.to_owned(), source })?;
-        if !names.insert(name) {
-            return Err(SinkError::SameName(name.to_owned()));
-        }
-    }
-    Ok(names)
-}
-
-/// Says where events wait for sinks that are not configured any more.
-fn tell_of_orphans(spool: &Path, names: &HashSet<&str>, notices: &Notices) {
-    for entry in std::fs::read_dir(spool).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let configured = name.to_str().is_some_and(|name| names.contains(name));
-        let segment = |entry: std::fs::DirEntry| entry.path().extension().is_some_and(|kind| kind == "jsonl");
-        let waits = || std::fs::read_dir(entry.path()).into_iter().flatten().flatten().any(segment);
-        if !configured && waits() {
-            notices.say(&format!(
-                "{} holds events for a sink that is not configured any more: give a sink that name, or delete it",
-                entry.path().display()
-            ));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod support;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use anomaly_sinks::{HttpConfig, SinkConfig, SinkError, Sinks};
+use anomaly_sinks::{HttpConfig, Prepared, SinkConfig, SinkError, Sinks};
 use support::server::{Reply, Server, free_port};
 use support::{
     LONG, assert_accounts, assert_all, config, execution, ids, one, send, start, status, until, until_status,
@@ -139,12 +139,39 @@ fn what_cannot_start_says_why() {
     assert!(text.contains("sink http: the environment variable ANOMALY_TEST_UNSET is not set"), "{text}");
     let (text, _) = refuse(&one(HttpConfig { max_batch_size: 0, ..plain.clone() }));
     assert!(text.contains("sink http: max_batch_size: 0 is not between"), "{text}");
-    let (text, _) = try_start(&one(HttpConfig { ca_file: Some("/dev/null".into()), ..plain.clone() }));
-    assert!(text.contains("ca_file"), "{text}");
+    let (text, _) = refuse(&one(HttpConfig { ca_file: Some("/dev/null".into()), ..plain.clone() }));
+    assert!(text.contains("sink http: ca_file: "), "{text}");
     Sinks::check(&one(plain.clone())).expect("it could start");
     let _running = start(&one(plain.clone()), &folder);
     let (text, error) = try_start(&one(plain));
     assert!(matches!(error, SinkError::SpoolLocked { .. }), "{text}");
+}
+
+#[test]
+fn what_ran_starts_again_without_its_files() {
+    let folder = TempDir::new().expect("a folder");
+    let server = Server::friendly(0);
+    let key = folder.path().join("key");
+    std::fs::write(&key, "hunter2\n").expect("written");
+    let keyed = HttpConfig {
+        auth_header: Some("X-API-Key".into()),
+        auth_file: Some(key.clone()),
+        ..config(&server.url())
+    };
+    let prepared = Prepared::new(&one(keyed.clone()), "web-1").expect("prepared");
+    let spool = folder.path().join("spool");
+    for round in 0..3 {
+        let sinks = prepared.start(&spool).expect("they start");
+        send(&sinks, round * 10..(round + 1) * 10);
+        assert_accounts(&until_status(&sinks, "all sent", |status| status.sent == 10));
+        assert!(sinks.close(LONG).ended);
+        std::fs::remove_file(&key)
+            .or_else(|error| if round > 0 { Ok(()) } else { Err(error) })
+            .expect("removed");
+    }
+    assert_eq!(server.ids(), ids(0..30), "once each");
+    assert!(server.requests().iter().all(|request| request.header("x-api-key") == Some("hunter2")));
+    assert!(Prepared::new(&one(keyed), "web-1").is_err(), "the secret is gone");
 }
 
 #[test]

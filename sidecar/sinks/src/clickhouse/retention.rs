@@ -14,7 +14,7 @@ use super::schema::Table;
 const PAUSE: Duration = Duration::from_secs(3600);
 
 /// When it was looked last.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Retention {
     looked: Option<Instant>,
 }

@@ -22,7 +22,7 @@ use crate::service::{Failure, Plan, Service};
 /// A batch of large events is cut here, in bytes of JSON.
 const MAX_BATCH_BYTES: usize = 8 << 20;
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct ClickHouseService {
     client: reqwest::Client,
     endpoint: Url,

@@ -13,7 +13,7 @@ use crate::config::address;
 use crate::event::Event;
 use crate::service::{Failure, Plan, Service};
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct FalcosidekickService {
     client: reqwest::Client,
     endpoint: Url,
