@@ -61,6 +61,12 @@ pub(crate) enum Command {
     /// Whether the daemon of this machine watches and scores, as an exit code
     #[command(after_help = asking::READY_EXAMPLES)]
     Ready(asking::Ready),
+    /// What was novel, as the daemon of this machine remembers it
+    #[command(after_help = asking::FINDINGS_EXAMPLES)]
+    Findings(asking::Findings),
+    /// Every number of the daemon of this machine, for Prometheus
+    #[command(after_help = asking::METRICS_EXAMPLES)]
+    Metrics(asking::Metrics),
     /// Score recordings against a recorded baseline, and tell what would have been found at which price
     #[command(after_help = backtest::EXAMPLES)]
     Backtest(Box<backtest::Arguments>),

@@ -51,6 +51,8 @@ fn main() -> ExitCode {
         Command::Config(action) => config::run(&action),
         Command::Run(arguments) => run::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Ready(arguments) => asking::ready(&arguments),
+        Command::Findings(arguments) => asking::findings(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::Metrics(arguments) => asking::metrics(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Backtest(arguments) => backtest::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Convert(arguments) => convert::run(&arguments).map(|()| ExitCode::SUCCESS),
         Command::Tune(arguments) => tune::run(&arguments).map(|()| ExitCode::SUCCESS),

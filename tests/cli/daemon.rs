@@ -15,21 +15,21 @@ use crate::recording::Folder;
 use crate::support::{PROGRAM, Running, eventually, run, settle, start};
 
 /// A daemon's folder: its configuration, database, socket and what its sinks write.
-struct Place {
+pub(crate) struct Place {
     folder: Folder,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: Folder::new() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path(name)
     }
 
     /// Writes the configuration, with these lines at its end.
-    fn configure(&self, more: &str) {
+    pub(crate) fn configure(&self, more: &str) {
         let path = |name: &str| self.path(name).display().to_string();
         let text = format!(
             "agent: {{workload: all}}\n\
@@ -52,7 +52,7 @@ impl Place {
     }
 
     /// Starts the daemon and waits until it answers.
-    fn daemon(&self) -> Running {
+    pub(crate) fn daemon(&self) -> Running {
         let daemon = start(&mut self.command(), b"");
         daemon.says("answering on ");
         daemon
@@ -90,14 +90,14 @@ impl Place {
         (status.expect("a status"), serde_json::from_str(&body).unwrap_or(Value::String(body)))
     }
 
-    fn get(&self, target: &str) -> Value {
+    pub(crate) fn get(&self, target: &str) -> Value {
         let (status, answer) = self.ask("GET", target, "");
         assert_eq!(status, 200, "{target}: {answer}");
         answer
     }
 
     /// Teaches the daemon what is normal here, and runs what is not; returns the finding that comes of it.
-    fn attacked(&self) -> Value {
+    pub(crate) fn attacked(&self) -> Value {
         for n in 0..25 {
             self.program("teacher", n);
         }
@@ -119,7 +119,7 @@ impl Place {
     }
 
     /// Runs a program of this name long enough to be polled.
-    fn program(&self, name: &str, n: usize) {
+    pub(crate) fn program(&self, name: &str, n: usize) {
         let path = self.path(name);
         if !path.exists() {
             fs::copy("/bin/sleep", &path).expect("sleep can be copied");
@@ -143,7 +143,7 @@ fn unchunked(mut body: &str) -> String {
 }
 
 /// Ends a daemon; within five seconds, as it promises, and with everything written.
-fn end(daemon: Running) -> String {
+pub(crate) fn end(daemon: Running) -> String {
     let begin = Instant::now();
     daemon.signal(Signal::TERM);
     let ran = daemon.wait().succeeded();

@@ -5,6 +5,7 @@
 
 mod acts;
 mod archive;
+mod asking;
 mod backtest;
 mod baseline;
 mod certificates;

@@ -6,11 +6,16 @@ use std::process::Command;
 use crate::recording::{DAY, Folder, Line, exfiltration, line, web_week};
 use crate::support::{PROGRAM, replay, run, settle};
 
-/// Runs `anomalyctl watch` on a real terminal of 80 columns, by `script` of util-linux. Returns all that it drew.
+/// Runs `anomalyctl watch` on a real terminal of 80 columns. Returns all that it drew.
 fn on_a_terminal(arguments: &str, environment: &[(&str, &str)]) -> String {
+    on_a_terminal_of(80, &format!("watch {arguments}"), environment)
+}
+
+/// Runs `anomalyctl` on a real terminal that is this wide, by `script` of util-linux. Returns all that it drew.
+pub(crate) fn on_a_terminal_of(columns: u16, arguments: &str, environment: &[(&str, &str)]) -> String {
     let mut command = Command::new("script");
     settle(&mut command);
-    let inner = format!("stty cols 80 rows 24; '{PROGRAM}' watch {arguments}");
+    let inner = format!("stty cols {columns} rows 24; '{PROGRAM}' {arguments}");
     command.args(["--quiet", "--return", "--command", &inner, "/dev/null"]);
     command.envs(environment.iter().copied());
     run(&mut command).succeeded().out

@@ -113,6 +113,12 @@ fn the_daemonset_has_what_the_daemon_needs_and_no_more() {
         assert!(env.iter().any(|variable| variable["name"] == node));
         assert!(env.iter().any(|variable| variable["name"] == "HOST_ROOT" && variable["value"] == "/host"));
     }
+    // What the image has is the program alone, which finds the mounted configuration by itself.
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        let probe = &pod["containers"][0][probe];
+        assert_eq!(probe["exec"]["command"], serde_json::json!(["anomalyctl", "ready"]));
+        assert!(probe["timeoutSeconds"].as_u64() > Some(1), "a process has to start: {probe}");
+    }
     assert_eq!(
         of("DaemonSet")["spec"]["selector"]["matchLabels"],
         of("DaemonSet")["spec"]["template"]["metadata"]["labels"]
@@ -136,6 +142,7 @@ fn the_composition_sends_to_its_own_falcosidekick() {
         (&sink["type"], &sink["endpoint"]),
         (&"falcosidekick".into(), &"http://falcosidekick:2801/".into())
     );
+    assert_eq!(daemon["healthcheck"]["test"], serde_json::json!(["CMD", "anomalyctl", "ready"]));
     assert!(composition["services"]["falcosidekick"]["image"].is_string());
 }
 

@@ -22,7 +22,7 @@ const LARGEST: usize = 64 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Nobody listens, or not for us.
-    #[error("no daemon can be asked at {}: {source}; start one with 'anomalyctl run', or give the socket of the one that runs", path.display())]
+    #[error("no daemon can be asked at {}: {source}; {}", path.display(), remedy(source))]
     Unreachable {
         /// The socket.
         path: PathBuf,
@@ -90,7 +90,22 @@ impl Client {
         self.ask(Method::POST, path, body.into())
     }
 
+    /// Asks for a path whose answer is text, such as `/metrics`.
+    ///
+    /// # Errors
+    /// Where nobody answers, or not with text.
+    pub fn text(&self, path: &str) -> Result<String, ClientError> {
+        let bytes = self.bytes(Method::GET, path, Bytes::new())?;
+        String::from_utf8(bytes.into()).map_err(|error| self.not_understood(&error))
+    }
+
     fn ask(&self, method: Method, target: &str, body: Bytes) -> Result<Value, ClientError> {
+        let bytes = self.bytes(method, target, body)?;
+        serde_json::from_slice(&bytes).map_err(|error| self.not_understood(&error))
+    }
+
+    /// What is answered, where it is no refusal.
+    fn bytes(&self, method: Method, target: &str, body: Bytes) -> Result<Bytes, ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build();
         let runtime = runtime.map_err(|source| self.unreachable(source))?;
         let (status, bytes) = runtime.block_on(async {
@@ -99,10 +114,10 @@ impl Client {
                 Err(_) => Err(ClientError::Late { path: self.socket.clone(), within: self.within }),
             }
         })?;
-        let answer: Value = serde_json::from_slice(&bytes).map_err(|error| self.not_understood(&error))?;
         if status.is_success() {
-            return Ok(answer);
+            return Ok(bytes);
         }
+        let answer: Value = serde_json::from_slice(&bytes).map_err(|error| self.not_understood(&error))?;
         match answer.pointer("/error/message").and_then(Value::as_str) {
             Some(message) => {
                 Err(ClientError::Refused { status: status.as_u16(), message: printable(message, 500) })
@@ -151,6 +166,16 @@ impl Client {
     }
 }
 
+/// What to do where nobody can be asked.
+fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "it answers the user that runs it alone: run this as that user, or as root"
+        }
+        _ => "start one with 'anomalyctl run', or name the --socket of the one that runs or its --config",
+    }
+}
+
 /// Percent-encoded but for letters, digits and what never means anything in a query.
 fn encoded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -166,7 +191,16 @@ fn encoded(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::encoded;
+    use super::*;
+
+    #[test]
+    fn a_socket_of_somebody_else_says_who_may_ask() {
+        let refused = |kind: io::ErrorKind| {
+            Client::new(Path::new("/run/api.sock")).unreachable(kind.into()).to_string()
+        };
+        assert!(refused(io::ErrorKind::PermissionDenied).ends_with("run this as that user, or as root"));
+        assert!(refused(io::ErrorKind::NotFound).contains("start one with 'anomalyctl run'"));
+    }
 
     #[test]
     fn queries_arrive_as_they_were() {

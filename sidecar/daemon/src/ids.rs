@@ -48,15 +48,18 @@ impl Id {
 
     /// As much as is shown.
     pub fn short(self) -> String {
-        let mut id = self.full();
-        id.truncate(1 + SHOWN);
-        id
+        shortened(&self.full()).to_owned()
     }
 
     /// Whether `text` is a beginning of it.
     pub fn begins_with(self, text: &str) -> bool {
         self.full().starts_with(text)
     }
+}
+
+/// As much of an id's text as is shown.
+pub fn shortened(id: &str) -> &str {
+    &id[..id.floor_char_boundary(1 + SHOWN)]
 }
 
 /// Whether a text can be an id or a beginning of one.

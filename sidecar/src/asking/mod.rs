@@ -3,12 +3,14 @@
 //! A container that holds this program and nothing else has no curl, and neither a probe nor a person should need one.
 
 mod arguments;
+mod findings;
+mod metrics;
 
 use std::process::ExitCode;
 
 use anomaly_api::ClientError;
 
-pub(crate) use arguments::{READY_EXAMPLES, Ready};
+pub(crate) use arguments::{FINDINGS_EXAMPLES, Findings, METRICS_EXAMPLES, Metrics, READY_EXAMPLES, Ready};
 
 use crate::failure::{Failure, say};
 
@@ -28,6 +30,16 @@ pub(crate) fn ready(arguments: &Ready) -> Result<ExitCode, Failure> {
         }
         Err(error) => Err(unanswered(&error)),
     }
+}
+
+/// Runs `anomalyctl findings`.
+pub(crate) fn findings(arguments: &Findings) -> Result<(), Failure> {
+    findings::run(arguments)
+}
+
+/// Runs `anomalyctl metrics`.
+pub(crate) fn metrics(arguments: &Metrics) -> Result<(), Failure> {
+    metrics::run(arguments)
 }
 
 fn unanswered(error: &ClientError) -> Failure {

@@ -32,7 +32,7 @@ pub struct FindingsQuery {
 }
 
 /// An alert group: executions of one name under one parent, as one user, in one workload, on one day.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Finding {
     /// `f` and 16 hexadecimal digits.
     pub id: String,
@@ -63,7 +63,7 @@ pub struct Finding {
 }
 
 /// Findings, the latest first.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Findings {
     /// At most as many as were asked for.
     pub findings: Vec<Finding>,

@@ -13,6 +13,8 @@ use crate::support::Rig;
 fn questions_and_decisions() {
     let rig = Rig::new();
     let client = Client::new(&rig.socket);
+    let numbers = client.text("/metrics").expect("text");
+    assert!(numbers.ends_with("# EOF\n"), "{numbers}");
     let found = client.get("/v1/findings", &[("workload", "<img*"), ("limit", "2")]).expect("an answer");
     assert_eq!(found["findings"][0]["workload"], "<img src=x onerror=alert(1)>.service");
     let group = client.get("/v1/held", &[]).expect("an answer")[0]["id"].clone();
