@@ -102,7 +102,10 @@ impl Recipe {
             Fresh::Falcosidekick(service, plan) => parts.join(service.clone(), *plan),
             Fresh::Clickhouse(service, plan) => parts.join(service.clone(), *plan),
             Fresh::Http(service, plan) => parts.join(service.clone(), *plan),
-            Fresh::File(file) => parts.join(FileService::new(file), FileService::plan(file)),
+            Fresh::File(file) => {
+                let service = FileService::new(file).map_err(SinkError::Thread)?;
+                parts.join(service, FileService::plan(file))
+            }
             Fresh::Stdout => {
                 let service = StdoutService::new(std::io::stdout()).map_err(SinkError::Thread)?;
                 parts.join(service, StdoutService::plan())

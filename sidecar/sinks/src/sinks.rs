@@ -162,7 +162,8 @@ impl Drop for Sinks {
     }
 }
 
-/// Serves every sink until the daemon ends. What goes wrong in one does not reach the others.
+/// Serves every sink until the daemon ends. What goes wrong in one does not reach the others, but for a disk with their
+/// spools that hangs.
 async fn serve(starts: Vec<Start>, sinks: &[Arc<Sink>], notices: &Notices) {
     let tasks: Vec<_> = starts.into_iter().map(|start| tokio::task::spawn_local(start())).collect();
     let watched = tasks.into_iter().zip(sinks).map(|(task, sink)| async move {

@@ -1,5 +1,6 @@
 //! JSON Lines in a file that is rotated.
 
+mod appender;
 mod config;
 mod encoder;
 mod rotation;

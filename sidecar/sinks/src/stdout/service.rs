@@ -1,44 +1,28 @@
-//! Writing to a pipe that may be full, from a thread that may wait for it.
+//! Writing to a pipe that may be full.
 //!
 //! The standard output is shared with whoever started the daemon, so it must not be made non-blocking: a thread of its
-//! own takes one batch at a time and waits as long as the reader lets it. When the daemon ends it is left where it is.
+//! own waits as long as the reader lets it.
 
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
+use crate::aside::{Aside, Trouble};
 use crate::event::Event;
-use crate::file::lines;
 use crate::service::{Failure, Plan, Service};
 
-type Job = (Vec<u8>, oneshot::Sender<io::Result<()>>);
-
 #[derive(Debug)]
-pub(crate) struct StdoutService {
-    jobs: SyncSender<Job>,
-}
+pub(crate) struct StdoutService(Aside);
 
 impl StdoutService {
     /// Writes to the standard output of this process, or in tests to something else.
-    pub(crate) fn new(out: impl Write + Send + 'static) -> io::Result<Self> {
-        let (jobs, received) = sync_channel(1);
-        thread::Builder::new().name("anomaly-stdout".to_owned()).spawn(move || serve(&received, out))?;
-        Ok(Self { jobs })
+    pub(crate) fn new(mut out: impl Write + Send + 'static) -> io::Result<Self> {
+        Aside::new("anomaly-stdout", move |text| write(&mut out, text)).map(Self)
     }
 
     pub(crate) const fn plan() -> Plan {
         Plan { events: 1_000, bytes: 1 << 20, interval: Duration::from_millis(20), retry_max: 3 }
-    }
-}
-
-fn serve(jobs: &Receiver<Job>, mut out: impl Write) {
-    for (text, done) in jobs {
-        // Nobody may be waiting any more.
-        let _ = done.send(write(&mut out, &text));
     }
 }
 
@@ -60,17 +44,11 @@ fn write(out: &mut impl Write, mut text: &[u8]) -> io::Result<()> {
 
 impl Service for StdoutService {
     async fn deliver(&mut self, batch: &[Arc<Event>]) -> Result<(), Failure> {
-        let (done, outcome) = oneshot::channel();
-        let gone = |_| Failure::Ended("its thread is gone".to_owned());
-        // One batch is under way at a time, so there is always room for it.
-        self.jobs
-            .try_send((lines(batch), done))
-            .map_err(|_| Failure::transient("the last batch is still being written"))?;
-        outcome.await.map_err(gone)?.map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => {
+        self.0.write(batch).await.map_err(|trouble| match trouble {
+            Trouble::Io(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 Failure::Ended("nobody reads the standard output any more".to_owned())
             }
-            _ => Failure::transient(format!("the standard output cannot be written: {error}")),
+            other => other.failure("the standard output", "nobody has read it"),
         })
     }
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, clippy::print_stdout, reason = "each test target uses a part of it")]
 
 pub mod clickhouse;
+pub mod hanging;
 pub mod server;
 
 #[path = "../../src/testing.rs"]
