@@ -26,7 +26,7 @@ pub(crate) fn has(program: &str) -> bool {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_finds_little_exposed() {
+fn systemd_takes_the_units_and_finds_little_exposed() {
     if !has("systemd-analyze") {
         println!("skipped: systemd-analyze is not installed");
         return;
@@ -36,18 +36,27 @@ fn systemd_takes_the_unit_and_finds_little_exposed() {
     for line in ["Type=notify", "WatchdogSec=30", "CapabilityBoundingSet=CAP_BPF CAP_PERFMON"] {
         assert!(unit.lines().any(|own| own == line), "{line}");
     }
+    let (daemon, metrics, timer) =
+        ("anomalyctl.service", "anomalyctl-metrics.service", "anomalyctl-metrics.timer");
     // The program is where it was built.
-    let here = folder.file("anomalyctl.service", unit.replace("/usr/local/bin/anomalyctl", PROGRAM));
-    let verified =
-        run(Command::new("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&here));
-    let about_ours: Vec<_> =
-        verified.err.lines().filter(|line| line.contains("anomalyctl.service")).collect();
+    let here = |name: &str| {
+        let unit = text(&format!("systemd/{name}"));
+        folder.file(name, unit.replace("/usr/local/bin/anomalyctl", PROGRAM))
+    };
+    let units = [daemon, metrics, timer].map(here);
+    let verified = run(Command::new("systemd-analyze")
+        .args(["verify", "--man=no", "--recursive-errors=no"])
+        .args(&units));
+    let about_ours: Vec<_> = verified.err.lines().filter(|line| line.contains("anomalyctl")).collect();
     assert!(verified.status.success() && about_ours.is_empty(), "{verified:?}");
-    let exposed = run(Command::new("systemd-analyze")
-        .args(["security", "--offline=true", "--threshold=30", "--no-pager"])
-        .arg(&here));
-    let level = exposed.out.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_default();
-    assert!(exposed.status.success(), "{level}\n{}", exposed.err);
+    for unit in &units[..2] {
+        let exposed = run(Command::new("systemd-analyze")
+            .args(["security", "--offline=true", "--threshold=30", "--no-pager"])
+            .arg(unit));
+        let level =
+            exposed.out.lines().find(|line| line.contains("Overall exposure level")).unwrap_or_default();
+        assert!(exposed.status.success(), "{level}\n{}", exposed.err);
+    }
 }
 
 #[test]
@@ -90,11 +99,13 @@ fn get(socket: &Path, path: &str) -> std::io::Result<String> {
 #[test]
 fn the_dashboard_and_the_alerts_ask_for_what_the_daemon_serves() {
     let folder = Folder::new();
-    let (socket, data) = (folder.path("api.sock"), folder.path("data"));
+    let (socket, data, shared) = (folder.path("api.sock"), folder.path("data"), folder.path("shared"));
+    fs::create_dir(&shared).expect("a folder");
     let config = folder.file(
         "anomaly.yaml",
         format!(
-            "agent: {{feed: proc}}\nstorage: {{path: {data:?}}}\napi: {{socket: {socket:?}}}\nbackend:\n  sinks:\n  - {{type: file, path: {:?}}}\n",
+            "agent: {{feed: proc}}\nstorage: {{path: {data:?}, shared: \"file://{}\"}}\napi: {{socket: {socket:?}}}\nbackend:\n  sinks:\n  - {{type: file, path: {:?}}}\n",
+            shared.display(),
             folder.path("out.jsonl")
         ),
     );
@@ -115,6 +126,11 @@ fn the_dashboard_and_the_alerts_ask_for_what_the_daemon_serves() {
         let unknown: Vec<_> = asked.difference(&served).collect();
         assert!(asked.len() > 8, "{file} asks for {asked:?}");
         assert!(unknown.is_empty(), "{file} asks for {unknown:?}; served are {served:?}");
+    }
+    for file in ["baseline.md", "daemon.md", "fleet.md"] {
+        let asked = named(&text(&format!("../docs/{file}")));
+        let unknown: Vec<_> = asked.difference(&served).collect();
+        assert!(!asked.is_empty() && unknown.is_empty(), "docs/{file} tells of {unknown:?}");
     }
     let dashboard: serde_json::Value = serde_json::from_str(&text("grafana/dashboard.json")).expect("JSON");
     let panels = dashboard["panels"].as_array().expect("panels");

@@ -3,8 +3,10 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process::Command;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::operator::{example, has, named, text};
@@ -47,18 +49,30 @@ fn promtool_takes_the_alerts() {
 }
 
 #[test]
+fn each_alert_fires_for_its_reason_alone() {
+    if !is_here() {
+        return;
+    }
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/cli/prometheus/alerts.yaml");
+    run(Command::new("promtool").args(["test", "rules"]).arg(cases)).succeeded();
+}
+
+#[test]
 fn it_reads_every_metric_and_follows_every_alert() {
     if !is_here() {
         return;
     }
     let folder = Folder::new();
     let (of_daemon, of_prometheus) = (free_port(), free_port());
+    let shared = folder.path("shared");
+    fs::create_dir(&shared).expect("a folder");
     let token = folder.file("falco-anomaly.token", "0123456789abcdef0123456789abcdef");
     let config = format!(
-        "agent: {{feed: proc}}\nstorage: {{path: {:?}}}\n\
+        "agent: {{feed: proc}}\nstorage: {{path: {:?}, shared: \"file://{}\"}}\n\
          api: {{socket: {:?}, listen: \"127.0.0.1:{of_daemon}\", token_file: {token:?}}}\n\
          backend: {{sinks: [{{type: file, path: {:?}}}]}}\n",
         folder.path("data"),
+        shared.display(),
         folder.path("api.sock"),
         folder.path("out.jsonl")
     );
@@ -99,16 +113,42 @@ fn it_reads_every_metric_and_follows_every_alert() {
     };
     eventually("the daemon is ready", || value("anomaly_ready").as_deref() == Some("1"));
     eventually("nothing that could be lost is missing", || {
-        value("count(anomaly_lost_total)").is_some_and(|count| count.parse::<u32>().is_ok_and(|n| n > 10))
+        let unseen = value("count(anomaly_lost_total%7Bkind=%22unseen%22%7D)");
+        let kinds = value("count(count%20by%20(kind)(anomaly_lost_total))");
+        (unseen.as_deref(), kinds.as_deref()) == (Some("5"), Some("4"))
     });
+    eventually("what others published was taken just now", || {
+        value("anomaly_shared_age_seconds").is_some_and(|age| age.parse::<f64>().is_ok_and(|age| age < 60.0))
+    });
+
+    // What a timer writes for node_exporter, which reads the older format.
+    let file = folder.path("anomaly.prom");
+    let mut metrics = Command::new(PROGRAM);
+    settle(&mut metrics);
+    metrics.args(["metrics", "--socket"]).arg(folder.path("api.sock")).arg("--output").arg(&file);
+    run(&mut metrics).succeeded();
+    let mut command = Command::new("promtool");
+    command.args(["check", "metrics"]).stdin(fs::File::open(&file).expect("it was written"));
+    let checked = command.output().expect("promtool runs");
+    let told = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert!(!told.contains("error while linting"), "{told}");
 
     let mut rules = Value::Null;
     eventually("every alert was looked at", || {
         rules = ask(of_prometheus, "/api/v1/rules")["data"]["groups"][0]["rules"].take();
         rules.as_array().is_some_and(|all| all.len() >= 8 && all.iter().all(|rule| rule["health"] == "ok"))
     });
-    eventually("the daemon is not absent", || {
-        let absent = ask(of_prometheus, "/api/v1/rules")["data"]["groups"][0]["rules"][0].take();
-        absent["name"] == "AnomalyDaemonAbsent" && absent["state"] == "inactive"
-    });
+    // Of a daemon that is well, and of one that has ended.
+    let state = |name: &str| {
+        let all = ask(of_prometheus, "/api/v1/rules")["data"]["groups"][0]["rules"].take();
+        let rule = all.as_array()?.iter().find(|rule| rule["name"] == name)?;
+        rule["state"].as_str().map(str::to_owned)
+    };
+    for name in ["AnomalyDaemonGone", "AnomalyNoDaemon", "AnomalyExecutionsLost", "AnomalySharedOld"] {
+        eventually(name, || state(name).as_deref() == Some("inactive"));
+    }
+    daemon.signal(Signal::TERM);
+    daemon.wait().succeeded();
+    eventually("the daemon is missed", || state("AnomalyDaemonGone").as_deref() == Some("pending"));
+    assert_eq!(state("AnomalyNoDaemon").as_deref(), Some("inactive"));
 }

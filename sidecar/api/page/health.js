@@ -6,13 +6,24 @@ import { bytes, count, counted, day, duration, second, time } from './format.js'
 import { facts, nothing } from './pieces.js';
 import { foreign } from './text.js';
 
+/** What a loss takes away, as `v1/health` has it, and how that is said of a number. */
+const KINDS = [
+  ['unseen', (lost) => `${counted(lost, 'execution')} not seen`],
+  ['unscored', (lost) => `${counted(lost, 'execution')} without a score`],
+  ['unlearned', (lost) => `${counted(lost, 'execution')} not learned`],
+  ['forgotten', (lost) => `${counted(lost, 'novel execution')} not remembered`],
+];
+
 /** What is wrong, in a few words each: for the navigation and the top of the page. */
 export function troubles(health) {
-  const lost = health.losses.filter((loss) => loss.count > 0);
+  const lost = KINDS.map(([name, say]) => {
+    const count = health.losses.reduce((sum, { kind, count }) => sum + (kind === name ? count : 0), 0);
+    return count > 0 ? say(count) : null;
+  });
   const ailing = health.sinks.filter((sink) => sink.state !== 'healthy' || sink.dropped > 0);
   return [
     ...health.not_ready.map((text) => foreign(text, 200)),
-    ...(lost.length > 0 ? [`${counted(lost.length, 'kind')} of loss`] : []),
+    ...lost.filter((what) => what !== null),
     ...ailing.map((sink) =>
       h('span', {}, 'sink ', foreign(sink.name, -40), ` ${sink.state === 'healthy' ? 'dropped some' : sink.state}`),
     ),
@@ -155,17 +166,25 @@ function sinkTable(sinks) {
 
 const card = (title, ...children) => h('section.card', { 'aria-label': title }, h('h3', {}, title), ...children);
 
-const feed = ({ name, misses, executions }) =>
+const feed = ({ name, misses, executions, unresolved }) =>
   card(
     'Feed',
-    facts(['feed', foreign(name, -40)], ['executions', count(executions)]),
+    facts(
+      ['feed', foreign(name, -40)],
+      ['executions', count(executions)],
+      ['image unknown', count(unresolved), 'executions of containers whose image stayed unknown, scored as one workload'],
+    ),
     misses ? h('p.dim', {}, foreign(misses, 300)) : null,
   );
 
-const store = ({ path, writes, unsaved }) =>
+const store = ({ path, writes, unsaved, failed_saves: failed }) =>
   card(
     'Store',
-    facts(['path', foreign(path, 120)], ['not saved yet', counted(unsaved, 'row')]),
+    facts(
+      ['path', foreign(path, 120)],
+      ['not saved yet', counted(unsaved, 'row')],
+      ['failed', counted(failed, 'write'), 'they are made again until they succeed'],
+    ),
     writes ? null : h('p.caution', {}, 'Another process writes it: this one scores and does not learn.'),
   );
 

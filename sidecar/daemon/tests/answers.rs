@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 use anomaly_api::model::{
-    Decision, DecisionAction, FindingsQuery, HeldQuery, SearchMode, SearchRequest, TimelineQuery,
+    Decision, DecisionAction, FindingsQuery, HeldQuery, LossKind, SearchMode, SearchRequest, TimelineQuery,
 };
 use anomaly_api::{Caller, Service, ServiceError};
 use anomaly_baseline::{
@@ -346,9 +346,10 @@ fn health_and_numbers_tell_every_loss() {
     machine.senses.write(sense, Instant::now());
     let health = machine.answers.health();
     let lost = |cause: &str| health.losses.iter().find(|loss| loss.cause == cause).map(|loss| loss.count);
-    assert_eq!((lost("ring_buffer"), lost("queue"), lost("unresolved")), (Some(7), Some(0), Some(2)));
-    assert_eq!(lost("findings_unwritten"), Some(3));
-    assert_eq!((health.novel, health.feed.executions), (1, 61));
+    assert_eq!((lost("ring_buffer"), lost("queue"), lost("findings_unwritten")), (Some(7), Some(0), Some(3)));
+    // Scored with others, made again, counted by the sink: nothing of that is gone.
+    assert_eq!((lost("unresolved"), lost("failed_saves"), lost("sink_file")), (None, None, None));
+    assert_eq!((health.novel, health.feed.executions, health.feed.unresolved), (1, 61, 2));
     assert!(health.not_ready.is_empty());
     let metrics = machine.answers.metrics();
     let lost = metrics.iter().find(|metric| metric.name == "anomaly_lost").expect("losses are told");
@@ -358,3 +359,14 @@ fn health_and_numbers_tell_every_loss() {
     names.dedup();
     assert_eq!(names.len(), metrics.len(), "each name once");
 }
+    for (sample, loss) in lost.samples.iter().zip(&health.losses) {
+        let labels = [("kind", loss.kind.as_str().into()), ("cause", loss.cause.as_str().into())];
+        assert_eq!((&sample.labels[..], sample.value), (&labels[..], loss.count as f64));
+    }
+    let unseen = health.losses.iter().filter(|loss| loss.kind == LossKind::Unseen);
+    let unseen: Vec<_> = unseen.map(|loss| loss.cause.as_str()).collect();
+    assert_eq!(unseen, ["ring_buffer", "queue"], "what the feed lost was neither scored nor learned");
+    for (name, count) in [("anomaly_unresolved", 2.0), ("anomaly_failed_saves", 0.0)] {
+        let metric = metrics.iter().find(|metric| metric.name == name).expect(name);
+        assert_eq!(metric.samples[0].value, count, "{name}");
+    }

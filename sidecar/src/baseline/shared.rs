@@ -38,7 +38,8 @@ pub(super) fn run(arguments: &Shared) -> Result<ExitCode, Failure> {
     let directory = arguments.place.directory()?;
     let Some(known) = status(&directory, &arguments.place.org) else {
         return Err(Failure::new(format!(
-            "{} was never shared; give `anomalyctl watch` or the plugin a place with --shared",
+            "{} was never shared; give a place to `anomalyctl watch` with --shared, to the plugin as `shared`, or to the \
+             daemon as storage.shared",
             directory.display()
         )));
     };

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use anomaly_api::model::{Metric, MetricKind, Sample, Sharing, SinkHealth};
+use anomaly_baseline::Timestamp;
 use anomaly_fleet::Fleet;
 use anomaly_lance::Counters as StoreCounters;
 use anomaly_sinks::{SinkState, SinkStatus, Sinks};
@@ -44,19 +45,33 @@ pub(super) fn sharing(fleet: Option<&Arc<Fleet>>) -> Box<dyn Fn() -> Option<Shar
     })
 }
 
+    let began = now();
 /// The numbers of the sinks, the store and the fleet.
 pub(super) fn metrics(
     sinks: &Arc<Sinks>,
     store: Arc<StoreCounters>,
+            age: age(status.merged, began, now()),
     fleet: Option<&Arc<Fleet>>,
 ) -> Box<dyn Fn() -> Vec<Metric> + Send + Sync> {
     let sinks = Arc::clone(sinks);
     let fleet = fleet.map(Arc::downgrade);
+    let began = now();
     Box::new(move || {
         let mut all = of_sinks(&sinks.status());
         // What is about the last time is no counter.
         let counted =
             store.all().filter(|(what, _)| !what.starts_with("last_") && !what.starts_with("longest_"));
+/// Seconds since what others published was taken: since sharing began where it never was, so that a store that was away
+/// from the start is noticed as well.
+fn age(merged: Option<Timestamp>, began: Timestamp, now: Timestamp) -> f64 {
+    let micros = now.saturating_sub(merged.unwrap_or(began));
+    micros.max(0) as f64 / 1e6
+}
+
+fn now() -> Timestamp {
+    jiff::Timestamp::now().as_microsecond()
+}
+
         all.push(Metric {
             name: "anomaly_store",
             help: "What the database did, by what.",
@@ -64,8 +79,9 @@ pub(super) fn metrics(
             samples: counted.map(|(what, count)| sample("what", what, count as f64)).collect(),
         });
         if let Some(fleet) = fleet.as_ref().and_then(std::sync::Weak::upgrade) {
-            all.push(of_fleet(&fleet));
+            all.extend(of_fleet(&fleet, began));
         }
+    let began = now();
         all
     })
 }
@@ -107,7 +123,7 @@ fn of_sinks(status: &[SinkStatus]) -> Vec<Metric> {
     ]
 }
 
-fn of_fleet(fleet: &Fleet) -> Metric {
+fn of_fleet(fleet: &Fleet, began: Timestamp) -> [Metric; 3] {
     let counters = fleet.counters();
     let samples = [
         ("sent", counters.sent),
@@ -117,14 +133,39 @@ fn of_fleet(fleet: &Fleet) -> Metric {
         ("conflicts", counters.conflicts),
         ("over_bounds", counters.over_bounds),
     ];
-    Metric {
-        name: "anomaly_shared",
-        help: "What was shared with other machines, by what.",
-        kind: MetricKind::Counter,
-        samples: samples.into_iter().map(|(what, count)| sample("what", what, count as f64)).collect(),
-    }
+    let gauge = |name, help, value| {
+        let samples = vec![Sample { labels: Vec::new(), value }];
+        Metric { name, help, kind: MetricKind::Gauge, samples }
+    };
+    let age = age(fleet.status().merged, began, now());
+    [
+        Metric {
+            name: "anomaly_shared",
+            help: "What was shared with other machines, by what.",
+            kind: MetricKind::Counter,
+            samples: samples.into_iter().map(|(what, count)| sample("what", what, count as f64)).collect(),
+        },
+        gauge("anomaly_shared_machines", "Other machines that are known.", fleet.machines() as f64),
+        gauge(
+            "anomaly_shared_age_seconds",
+            "How long ago all that others published was taken; since the start where it never was.",
+            age,
+        ),
+    ]
 }
 
 fn sample(label: &'static str, of: impl Into<Cow<'static, str>>, value: f64) -> Sample {
     Sample { labels: vec![(label, of.into())], value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::age;
+
+    #[test]
+    fn what_was_never_taken_grows_old_from_the_start() {
+        assert_eq!(age(None, 1_000_000, 61_000_000), 60.0);
+        assert_eq!(age(Some(51_000_000), 1_000_000, 61_000_000), 10.0);
+        assert_eq!(age(Some(99_000_000), 1_000_000, 61_000_000), 0.0, "a clock that was ahead");
+    }
 }

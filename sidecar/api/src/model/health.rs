@@ -26,7 +26,8 @@ pub struct Health {
     pub learning: u64,
     /// Those that were novel.
     pub novel: u64,
-    /// Everything that was lost or dropped, also what never was: a zero is worth knowing.
+    /// Everything that was lost before it reached the sinks, also what never was: a zero is worth knowing. What sinks dropped
+    /// stands with them.
     pub losses: Vec<Loss>,
     /// Where executions go.
     pub sinks: Vec<SinkHealth>,
@@ -49,12 +50,42 @@ pub struct Feed {
     pub misses: String,
     /// Executions that it told.
     pub executions: u64,
+    /// Of those, executions of containers whose image stayed unknown: scored, all of them as one workload.
+    pub unresolved: u64,
+}
+
+/// What a loss takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LossKind {
+    /// Executions that were neither scored nor learned.
+    Unseen,
+    /// Executions that were seen and got no score.
+    Unscored,
+    /// Executions that were scored and not learned.
+    Unlearned,
+    /// Executions that were novel and are not remembered, here or after a restart; sinks got them.
+    Forgotten,
+}
+
+impl LossKind {
+    /// As a metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unseen => "unseen",
+            Self::Unscored => "unscored",
+            Self::Unlearned => "unlearned",
+            Self::Forgotten => "forgotten",
+        }
+    }
 }
 
 /// Something that was lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Loss {
-    /// What: a metric's label.
+    /// What it takes away: a metric's label.
+    pub kind: LossKind,
+    /// Why: a metric's label.
     pub cause: String,
     /// How many.
     pub count: u64,
@@ -94,6 +125,8 @@ pub struct Store {
     pub writes: bool,
     /// Rows that are not on the disk yet.
     pub unsaved: usize,
+    /// Writes that failed, which are made again until they succeed.
+    pub failed_saves: u64,
 }
 
 /// What baselines take in memory.
@@ -120,8 +153,10 @@ pub struct Sharing {
     pub machine: String,
     /// How many other machines there are.
     pub machines: usize,
-    /// When all of theirs was taken.
+    /// When all of theirs was taken last; `null` before the first time.
     pub merged: Option<f64>,
+    /// Seconds since then, or since sharing began.
+    pub age: f64,
     /// What fails, where something does.
     pub failing: Option<String>,
 }

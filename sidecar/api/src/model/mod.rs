@@ -18,7 +18,7 @@ pub use decisions::{
 };
 pub use findings::{ExecutionDetail, Finding, Findings, FindingsQuery};
 pub use health::{
-    Feed, Health, Loss, Memory, Metric, MetricKind, Notice, Sample, Sharing, SinkHealth, Store,
+    Feed, Health, Loss, LossKind, Memory, Metric, MetricKind, Notice, Sample, Sharing, SinkHealth, Store,
 };
 pub use inspection::{Compared, ComparedFeature, KnownRow, NearRow};
 pub use search::{Match, Part, SearchAnswer, SearchMode, SearchRequest};

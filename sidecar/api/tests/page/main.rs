@@ -11,6 +11,7 @@ mod webdriver;
 
 mod away;
 mod decisions;
+mod health;
 mod keyboard;
 mod lanes;
 mod links;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use anomaly_api::model::{Metric, MetricKind, Sample};
+use anomaly_api::model::{Loss, Metric, MetricKind, Sample};
 use anomaly_baseline::WorkloadStatus;
 
 use super::{Answers, health, seconds};
@@ -29,11 +29,16 @@ pub(super) fn metrics(answers: &Answers) -> Vec<Metric> {
         counter("anomaly_learned", "Executions that were learned, repeats included.", counters.learned),
         counter("anomaly_held", "Executions that were held.", counters.held),
         counter("anomaly_novel", "Executions at or above their threshold.", counters.novel),
-        labelled(
-            counter("anomaly_lost", "What was lost or dropped, by cause.", 0),
-            health::losses(answers, &sense, &counters)
-                .into_iter()
-                .map(|loss| ("cause", loss.cause.into(), loss.count as f64)),
+        lost(health::losses(answers, &sense, &counters)),
+        counter(
+            "anomaly_unresolved",
+            "Executions of containers whose image stayed unknown, scored as one workload.",
+            sense.unresolved,
+        ),
+        counter(
+            "anomaly_failed_saves",
+            "Writes to the database that failed and are made again.",
+            counters.failed_saves,
         ),
         counter("anomaly_rows_saved", "Rows written to the database.", counters.rows_saved),
         counter("anomaly_searches", "Novelties that were compared with what is known.", counters.searches),
@@ -79,6 +84,17 @@ pub(super) fn metrics(answers: &Answers) -> Vec<Metric> {
     all.extend(by_workload(status));
     all.extend((parts.metrics)());
     all
+}
+
+/// What was lost, also what never was.
+fn lost(losses: Vec<Loss>) -> Metric {
+    let sample = |loss: Loss| Sample {
+        labels: vec![("kind", loss.kind.as_str().into()), ("cause", loss.cause.into())],
+        value: loss.count as f64,
+    };
+    let samples = losses.into_iter().map(sample).collect();
+    let help = "What was lost, by what it takes away (unseen, unscored, unlearned, forgotten) and cause.";
+    Metric { samples, ..counter("anomaly_lost", help, 0) }
 }
 
 /// The numbers of single workloads.
