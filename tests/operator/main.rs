@@ -58,7 +58,8 @@ fn the_program_is_installed_where_the_unit_starts_it() {
     let unit = text("systemd/anomalyctl.service");
     let started = unit.lines().find_map(|line| line.strip_prefix("ExecStart=")).expect("it starts something");
     let folder = started.split(" run ").next().and_then(|path| path.strip_suffix("/anomalyctl"));
-    let installs = format!(r#"install "${{CARGO_TARGET_DIR:-target}}/dist/anomalyctl" -t {}"#, folder.expect("ours"));
+    let installs =
+        format!(r#"install "${{CARGO_TARGET_DIR:-target}}/dist/anomalyctl" -t {}"#, folder.expect("ours"));
     for name in ["systemd/anomalyctl.service", "../README.md"] {
         assert!(text(name).contains(&installs), "{name} does not say: {installs}");
     }
