@@ -15,7 +15,7 @@ pub(crate) const CONFIG: &str = "/etc/falco-anomaly/anomaly.yaml";
 const RUNTIME: &str = "/run/falco-anomaly";
 
 /// The machine's database, shared by the plugin and the sidecar that run as root.
-const SYSTEM: &str = "/var/lib/falco-anomaly";
+pub(crate) const SYSTEM: &str = "/var/lib/falco-anomaly";
 
 /// The folder's name inside a user's data directory.
 const USER: &str = "falco-anomaly";
@@ -52,6 +52,14 @@ fn default_socket() -> Result<PathBuf, Failure> {
             "XDG_RUNTIME_DIR names no directory for the socket; write api.socket in the configuration",
         )),
     }
+}
+
+/// The database of a daemon with this configuration.
+///
+/// # Errors
+/// As [`default_data_directory`], where the configuration names none.
+pub(crate) fn data(config: &Config) -> Result<PathBuf, Failure> {
+    config.storage.path.clone().map_or_else(default_data_directory, Ok)
 }
 
 /// The choice itself. Relative paths in the variables are ignored, as the XDG specification asks.

@@ -19,7 +19,12 @@ pub(crate) struct Secrets {
 impl Secrets {
     /// What takes them out.
     pub(crate) fn scrubber(&self) -> Scrubber {
-        Scrubber::default().with_names(&self.names).with_patterns(self.patterns.iter().cloned())
+        self.beside(Scrubber::default())
+    }
+
+    /// What takes them out beside others.
+    pub(crate) fn beside(&self, others: Scrubber) -> Scrubber {
+        others.with_names(&self.names).with_patterns(self.patterns.iter().cloned())
     }
 }
 

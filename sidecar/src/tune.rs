@@ -39,11 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     check(arguments)?;
     let open = |path| lines::Lines::open(path, "read").map(Input::new);
     let inputs = arguments.files.iter().map(|path| open(path)).collect::<Result<Vec<_>, _>>()?;
-    let mut baseline = arguments
-        .data
-        .as_ref()
-        .map(|data| Baseline::open(data, &arguments.org, arguments.secrets.scrubber()))
-        .transpose()?;
+    let mut baseline =
+        arguments.which().map(|which| Baseline::open(&which, &arguments.secrets)).transpose()?;
 
     let workloads = Workloads::new(HostRoot::new("/"), Template::default());
     let mut tally = Tally::default();

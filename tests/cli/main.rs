@@ -10,6 +10,7 @@ mod backtest;
 mod baseline;
 mod certificates;
 mod config;
+mod configured;
 mod convert;
 mod daemon;
 mod database;

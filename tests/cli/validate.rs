@@ -63,7 +63,7 @@ fn what_runs_now_is_learned_and_a_second_run_loses_nothing() {
 
     let mut again = anomalyctl(&["init", "--org", "prod", "--data"]);
     let said = run(again.arg(folder.path("data"))).succeeded();
-    assert!(said.err.contains("next: anomalyctl validate"), "{}", said.err);
+    assert!(said.err.contains("then: anomalyctl validate --config "), "{}", said.err);
     assert!(said.out.contains("web-frontend"), "{}", said.out);
 }
 

@@ -124,7 +124,11 @@ impl Directory {
                 io::ErrorKind::NotFound => "there is no such directory".into(),
                 _ => cause::sentence(&error),
             };
-            unusable(path, &cause, "name the directory of a database")
+            let remedy = match error.kind() {
+                io::ErrorKind::PermissionDenied => "run this as root, or as the user who owns it",
+                _ => "name the directory of a database",
+            };
+            unusable(path, &cause, remedy)
         };
         let root = fs::canonicalize(path).map_err(unreadable)?;
         fs::read_dir(&root).map_err(unreadable)?;

@@ -142,6 +142,16 @@ impl LanceStore {
         Ok(tables)
     }
 
+    /// Whose workloads the database holds, sorted. What cannot be listed is left out.
+    pub fn organisations(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.directory.tables()).into_iter().flatten().flatten();
+        let of = |name: &str| names::organisation(name.strip_suffix(".lance")?);
+        let mut all: Vec<_> = entries.filter_map(|entry| of(entry.file_name().to_str()?)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
     /// One table; `false` where it is not ours or nothing of it can be read now.
     fn stream_table(&mut self, name: &str, each: &mut dyn FnMut(&str, Part)) -> Result<bool, StoreError> {
         let folder = self.folder(name);

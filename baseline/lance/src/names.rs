@@ -45,6 +45,12 @@ pub(crate) fn parse_table_name(name: &str) -> Option<(String, String)> {
     Some((unescape(org)?, unescape(workload)?))
 }
 
+/// The org of a table's name, cut or not; `None` where it is not one of ours or was cut within.
+pub(crate) fn organisation(name: &str) -> Option<String> {
+    let (org, _) = split(name).filter(|_| is_table_name(name))?;
+    unescape(org)
+}
+
 /// Whether this is a name that [`table_name`] makes, cut or not.
 pub(crate) fn is_table_name(name: &str) -> bool {
     parse_table_name(name).is_some()
@@ -150,6 +156,8 @@ mod tests {
         assert_ne!(name, table_name("default", &(long.clone() + "y")));
         assert_eq!(name, table_name("default", &long));
         assert_eq!(parse_table_name(&name), None, "a cut name does not pretend to be whole");
+        assert_eq!(organisation(&name).as_deref(), Some("default"), "which a cut name still tells");
+        assert_eq!(organisation(&table_name(&long, "x")), None);
         // One that is cut inside an escape.
         assert!(is_table_name(&table_name("o", &"é".repeat(300))));
     }
@@ -170,6 +178,7 @@ mod tests {
             prop_assert!(name.len() <= MAX_BYTES);
             prop_assert!(name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)));
             prop_assert!(is_table_name(&name));
+            prop_assert!(organisation(&name).is_none_or(|of| of == org));
             match parse_table_name(&name) {
                 Some(pair) => prop_assert_eq!(pair, (org, workload)),
                 None => prop_assert!(name.len() > MAX_BYTES - 3),

@@ -62,7 +62,7 @@ impl Whom {
     pub(crate) fn client(&self) -> Result<Client, Failure> {
         let socket = match &self.socket {
             Some(socket) => socket.clone(),
-            None => paths::socket(&config::load_or_machines(self.config.as_deref())?)?,
+            None => paths::socket(&config::load(config::file(self.config.as_deref()).as_deref())?)?,
         };
         Ok(Client::new(&socket))
     }

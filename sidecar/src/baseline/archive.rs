@@ -22,6 +22,7 @@ use super::output::{Output, Steps};
 use super::prune::calendar;
 use super::{archive_search, database};
 use crate::failure::{Failure, say};
+use crate::place::Database;
 use crate::words::{count, thousands};
 
 #[derive(Debug, Serialize)]
@@ -51,16 +52,17 @@ pub(super) fn run(arguments: &Archive) -> Result<ExitCode, Failure> {
     // What cannot be reached is said before anything is read.
     let to = to.open()?;
     let deletes = !arguments.dry_run && !arguments.keep;
-    let mut store = if deletes { arguments.place.write(false)? } else { arguments.place.read()? };
+    let Database { place, config, .. } = arguments.which.database()?;
+    let mut store = if deletes { place.write(false)? } else { place.read()? };
+    let days = arguments.retention_days.unwrap_or(config.storage.retention_days);
     let mut chosen = Vec::new();
     database::each(&mut store, |portion| {
-        chosen.push(choose(portion, arguments));
+        chosen.push(choose(portion, days, arguments.forgotten));
         Ok(())
     })?;
     chosen.sort_by(|a, b| a.portion.workload.cmp(&b.portion.workload));
     let rows: usize = chosen.iter().map(|chosen| chosen.portion.rows.len()).sum();
-    let written =
-        if rows == 0 || arguments.dry_run { None } else { Some(write(&to, &arguments.place.org, &chosen)?) };
+    let written = if rows == 0 || arguments.dry_run { None } else { Some(write(&to, &place.org, &chosen)?) };
     let steps = Steps::new("workload", chosen.len());
     let mut out = Output::new();
     let mut table = Vec::new();
@@ -100,14 +102,12 @@ fn key(row: &StoredRow) -> (anomaly_vectorizer::Kind, u128) {
     (row.execution.kind, row.key)
 }
 
-fn choose(mut portion: Portion, arguments: &Archive) -> Chosen {
-    let days = u16::try_from(arguments.retention_days).unwrap_or(u16::MAX);
+fn choose(mut portion: Portion, days: u16, forgotten_too: bool) -> Chosen {
     // The workload's own calendar, as `prune` has it.
     let calendar = |row: &StoredRow| calendar(&portion.record, row.execution.kind);
     let all = portion.rows.len();
     portion.rows.retain(|row| {
-        fate(row, &calendar(row), days) == Fate::Delete
-            || (arguments.forgotten && row.state == RowState::Forgotten)
+        fate(row, &calendar(row), days) == Fate::Delete || (forgotten_too && row.state == RowState::Forgotten)
     });
     Chosen { others: all - portion.rows.len(), portion }
 }

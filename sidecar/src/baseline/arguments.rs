@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::archive_place::ArchivePlace;
 use super::when::When;
-use crate::place::Place;
+use crate::place::Which;
 use crate::secrets::Secrets;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -60,7 +60,7 @@ pub(crate) enum Action {
 #[derive(Debug, Args)]
 pub(crate) struct Shared {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Make the others forget what this machine published, and free its name; nothing here is changed
     #[arg(long, value_name = "MACHINE", requires = "shared", conflicts_with = "json")]
@@ -78,7 +78,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Args)]
 pub(crate) struct List {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Print one JSON object per workload
     #[arg(long)]
@@ -105,7 +105,7 @@ pub(crate) struct Show {
     pub(crate) workload: String,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Only rows of this state: active, held, denied, forgotten
     #[arg(long, value_name = "STATE", value_parser = ["active", "held", "denied", "forgotten"])]
@@ -131,7 +131,7 @@ pub(crate) struct Export {
     pub(crate) workloads: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Write to this file, with its digest in FILE.sha256 beside it; else to standard output
     ///
@@ -162,9 +162,14 @@ pub(crate) struct Diff {
     #[arg(value_name = "B")]
     pub(crate) after: PathBuf,
 
-    /// Of databases, whose baselines
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub(crate) org: String,
+    /// The daemon's configuration, for the organisation of databases [default: /etc/falco-anomaly/anomaly.yaml for the
+    /// database that it names]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Of databases, whose baselines [default: agent.org of the configuration, else default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) org: Option<String>,
 
     /// Print one JSON object per change
     #[arg(long)]
@@ -178,7 +183,7 @@ pub(crate) struct Import {
     pub(crate) file: PathBuf,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Put its workloads in the place of ours instead of adding to them; what was denied here stays denied
     #[arg(long)]
@@ -207,11 +212,12 @@ pub(crate) struct Import {
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
-    /// Forget what was not seen for this many full days; what recurs weekly is kept for five weeks all the same
-    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=60))]
-    pub(crate) retention_days: u32,
+    /// Forget what was not seen for this many full days; what recurs weekly is kept for five weeks all the same [default:
+    /// storage.retention_days of the configuration, else 7]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub(crate) retention_days: Option<u16>,
 
     /// Say what would be forgotten, and write nothing
     #[arg(long)]
@@ -232,11 +238,11 @@ pub(crate) struct Archive {
     pub(crate) to: Option<ArchivePlace>,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// What was not seen for this many full days is let go; as `prune` has it
-    #[arg(long, value_name = "DAYS", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=60))]
-    pub(crate) retention_days: u32,
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=60))]
+    pub(crate) retention_days: Option<u16>,
 
     /// Also what is forgotten and still remembered, in case it returns
     #[arg(long)]
@@ -300,7 +306,7 @@ pub(crate) struct ArchiveSearch {
 #[derive(Debug, Args)]
 pub(crate) struct Compact {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Say what the tables take, and write nothing
     #[arg(long)]
@@ -314,7 +320,7 @@ pub(crate) struct Compact {
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Keep what can be read, and move what cannot to the quarantine; nothing is deleted
     #[arg(long)]

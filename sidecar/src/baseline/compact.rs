@@ -23,7 +23,8 @@ struct Line<'a> {
 }
 
 pub(super) fn run(arguments: &Compact) -> Result<ExitCode, Failure> {
-    let mut store = if arguments.dry_run { arguments.place.read()? } else { arguments.place.write(false)? };
+    let place = arguments.which.database()?.place;
+    let mut store = if arguments.dry_run { place.read()? } else { place.write(false)? };
     let mut workloads = Vec::new();
     database::each(&mut store, |portion| {
         workloads.push(portion.workload);

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use anomaly_baseline::{StoredRow, text::printable};
 use anomaly_exchange::{Change, Difference, diff};
-use anomaly_lance::LanceStore;
 use anomaly_vectorizer::scrub::Scrubber;
 use serde::Serialize;
 
@@ -14,7 +13,7 @@ use super::arguments::Diff;
 use super::output::{Output, command};
 use super::{database, file, oci};
 use crate::failure::Failure;
-use crate::place::options;
+use crate::place::Which;
 use crate::words::{count, thousands};
 
 /// The code of a run that found a difference, as diff(1) has it.
@@ -32,8 +31,8 @@ struct Line<'a> {
 }
 
 pub(super) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
-    let mut before = read(&arguments.before, &arguments.org)?;
-    let after = read(&arguments.after, &arguments.org)?;
+    let mut before = read(&arguments.before, arguments)?;
+    let after = read(&arguments.after, arguments)?;
     for workload in after.keys() {
         before.entry(workload.clone()).or_default();
     }
@@ -53,10 +52,12 @@ pub(super) fn run(arguments: &Diff) -> Result<ExitCode, Failure> {
     Ok(if different { ExitCode::from(DIFFERENT) } else { ExitCode::SUCCESS })
 }
 
-fn read(path: &Path, org: &str) -> Result<Baselines, Failure> {
+fn read(path: &Path, arguments: &Diff) -> Result<Baselines, Failure> {
     let mut baselines = Baselines::new();
     if path.is_dir() && !oci::is_layout(path) {
-        let mut store = LanceStore::open_to_read(options(path, org))?;
+        let Diff { config, org, .. } = arguments;
+        let which = Which { config: config.clone(), data: Some(path.to_owned()), org: org.clone() };
+        let mut store = which.database()?.place.read()?;
         database::each(&mut store, |portion| {
             baselines.insert(portion.workload, portion.rows);
             Ok(())

@@ -60,7 +60,7 @@ fn failed(error: io::Error) -> Failure {
 }
 
 fn write<W: Write>(arguments: &Export, out: W) -> Result<(W, Counted), Failure> {
-    let mut store = arguments.place.read()?;
+    let mut store = arguments.which.database()?.place.read()?;
     let mut writer = Writer::new(out, &*EMBEDDER).map_err(failed)?;
     let mut counted = Counted::default();
     let (mut missing, mut others) = (arguments.workloads.clone(), Vec::new());

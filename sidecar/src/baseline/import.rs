@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use anomaly_baseline::{Settings, Store, WorkloadRecord, text::printable, utc_day};
+use anomaly_baseline::{Store, WorkloadRecord, text::printable, utc_day};
 use anomaly_exchange::{Merged, Portion, merge, replace, shift};
 use serde::Serialize;
 
@@ -16,6 +16,7 @@ use super::arguments::Import;
 use super::output::{Output, Steps, command};
 use super::{database, file, oci};
 use crate::failure::{Failure, say};
+use crate::place::Database;
 use crate::words::{count, list, thousands};
 
 /// Conflicts that are told one by one.
@@ -38,15 +39,16 @@ struct Line<'a> {
 pub(super) fn run(arguments: &Import) -> Result<ExitCode, Failure> {
     let path = &arguments.file;
     check_digest(path, arguments.sha256.as_deref())?;
-    let theirs = file::open(path, arguments.secrets.scrubber())?
+    let Database { place, config, .. } = arguments.which.database()?;
+    let theirs = file::open(path, arguments.secrets.beside(config.scrubber()))?
         .collect::<Result<Vec<_>, _>>()
         .map_err(|error| file::not_read(path, &error))?;
-    let theirs = at_their_time(theirs, arguments.shift);
+    let theirs = at_their_time(theirs, arguments.shift, config.storage.retention_days);
     let mut store = match arguments.dry_run {
         // What is not there yet is empty; what is there and is none of ours is refused as it would be.
-        true if is_absent(&arguments.place.directory()?) => None,
-        true => Some(arguments.place.read()?),
-        false => Some(arguments.place.write(true)?),
+        true if is_absent(&place.directory()?) => None,
+        true => Some(place.read()?),
+        false => Some(place.write(true)?),
     };
     let wanted: Vec<_> = theirs.iter().map(|portion| portion.workload.clone()).collect();
     let mut ours = HashMap::new();
@@ -106,14 +108,13 @@ fn check_digest(path: &Path, expected: Option<&str>) -> Result<(), Failure> {
 }
 
 /// Moves what is older than the retention where that is wanted, and says so where it is not.
-fn at_their_time(mut theirs: Vec<Portion>, wanted: bool) -> Vec<Portion> {
+fn at_their_time(mut theirs: Vec<Portion>, wanted: bool, retention: u16) -> Vec<Portion> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let today = utc_day(i64::try_from(now.as_micros()).unwrap_or(i64::MAX));
     if wanted {
         theirs.iter_mut().for_each(|portion| shift(portion, today));
         return theirs;
     }
-    let retention = Settings::default().retention_days;
     let is_old = |portion: &&Portion| {
         let newest = portion.rows.iter().map(|row| row.days.last).max();
         newest.is_some_and(|newest| today.saturating_sub(newest) > i32::from(retention))

@@ -29,7 +29,7 @@ struct Line {
 }
 
 pub(super) fn run(arguments: &List) -> Result<ExitCode, Failure> {
-    let mut store = arguments.place.read()?;
+    let mut store = arguments.which.database()?.place.read()?;
     let mut lines = Vec::new();
     database::each(&mut store, |portion| {
         let [active, held, denied, forgotten] = states(&portion.rows);

@@ -10,6 +10,7 @@ use super::arguments::Prune;
 use super::database;
 use super::output::{Output, Steps};
 use crate::failure::{Failure, say};
+use crate::place::Database;
 use crate::words::thousands;
 
 #[derive(Debug, Serialize)]
@@ -22,8 +23,9 @@ struct Line<'a> {
 }
 
 pub(super) fn run(arguments: &Prune) -> Result<ExitCode, Failure> {
-    let mut store = if arguments.dry_run { arguments.place.read()? } else { arguments.place.write(false)? };
-    let days = u16::try_from(arguments.retention_days).unwrap_or(u16::MAX);
+    let Database { place, config, .. } = arguments.which.database()?;
+    let mut store = if arguments.dry_run { place.read()? } else { place.write(false)? };
+    let days = arguments.retention_days.unwrap_or(config.storage.retention_days);
     let mut portions = Vec::new();
     database::each(&mut store, |portion| {
         portions.push(portion);

@@ -26,8 +26,9 @@ struct Report<'a> {
 
 pub(super) fn run(arguments: &Shared) -> Result<ExitCode, Failure> {
     let mut out = Output::new();
+    let place = arguments.which.database()?.place;
     if let (Some(machine), Some(address)) = (&arguments.forget, &arguments.shared) {
-        let deleted = forget(Place::open(address)?, &arguments.place.org, machine)?;
+        let deleted = forget(Place::open(address)?, &place.org, machine)?;
         out.line(&format!(
             "{machine} is forgotten: {} deleted; the others forget it when they look the next time",
             count(deleted as u64, "object")
@@ -35,8 +36,8 @@ pub(super) fn run(arguments: &Shared) -> Result<ExitCode, Failure> {
         out.finish()?;
         return Ok(ExitCode::SUCCESS);
     }
-    let directory = arguments.place.directory()?;
-    let Some(known) = status(&directory, &arguments.place.org) else {
+    let directory = place.directory()?;
+    let Some(known) = status(&directory, &place.org) else {
         return Err(Failure::new(format!(
             "{} was never shared; give a place to `anomalyctl watch` with --shared, to the plugin as `shared`, or to the \
              daemon as storage.shared",

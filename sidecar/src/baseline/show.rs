@@ -57,7 +57,7 @@ impl<'a> Line<'a> {
 }
 
 pub(super) fn run(arguments: &Show) -> Result<ExitCode, Failure> {
-    let mut store = arguments.place.read()?;
+    let mut store = arguments.which.database()?.place.read()?;
     let mut found = None;
     let mut others = Vec::new();
     database::each(&mut store, |portion| {

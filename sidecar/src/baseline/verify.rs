@@ -22,7 +22,8 @@ struct Report {
 }
 
 pub(super) fn run(arguments: &Verify) -> Result<ExitCode, Failure> {
-    let mut store = if arguments.repair { arguments.place.write(false)? } else { arguments.place.read()? };
+    let place = arguments.which.database()?.place;
+    let mut store = if arguments.repair { place.write(false)? } else { place.read()? };
     let (mut workloads, mut rows) = (0, 0);
     // Every row's checksum is compared while it is read.
     let findings = store.load(&mut |_, _, read| {

@@ -3,7 +3,7 @@
 
 mod arguments;
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -51,14 +51,10 @@ pub(crate) fn load(path: Option<&Path>) -> Result<Config, Failure> {
     Err(Failure::new(last))
 }
 
-/// The configuration that a command goes by beside the daemon: of the file that is named, else of the machine's where
-/// there is one, else every default.
-///
-/// # Errors
-/// As [`load`].
-pub(crate) fn load_or_machines(path: Option<&Path>) -> Result<Config, Failure> {
+/// The file that a command goes by: the one that is named, else the machine's where this user may read one.
+pub(crate) fn file(named: Option<&Path>) -> Option<PathBuf> {
     let machines = Path::new(paths::CONFIG);
-    load(path.or_else(|| machines.exists().then_some(machines)))
+    named.or_else(|| File::open(machines).is_ok().then_some(machines)).map(Path::to_owned)
 }
 
 /// Writes the example to a file.

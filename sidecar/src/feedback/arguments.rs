@@ -7,7 +7,7 @@ use anomaly_vectorizer::Kind;
 use clap::Args;
 
 use crate::durations;
-use crate::place::Place;
+use crate::place::Which;
 use crate::secrets::Secrets;
 
 pub(crate) const HELD_EXAMPLES: &str = "\
@@ -101,7 +101,7 @@ Exit codes: 0 when it did, 2 when it could not.";
 #[derive(Debug, Args)]
 pub(crate) struct Held {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Only workloads that match
     #[arg(long, value_name = "PATTERN")]
@@ -132,7 +132,7 @@ pub(crate) struct Decide {
     pub(crate) wanted: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Only workloads that match
     #[arg(long, value_name = "PATTERN")]
@@ -174,7 +174,7 @@ pub(crate) struct Learn {
     pub(crate) window: Duration,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     #[command(flatten)]
     pub(crate) manner: Manner,
@@ -196,7 +196,7 @@ pub(crate) struct Explain {
     pub(crate) exe: String,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Whose normal it is compared with; may be left out where there is one workload only
     #[arg(long, value_name = "NAME")]
@@ -239,7 +239,7 @@ fn kind(text: &str) -> Result<Kind, String> {
 #[derive(Debug, Args)]
 pub(crate) struct Status {
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Only workloads that match
     #[arg(long, value_name = "PATTERN")]

@@ -7,6 +7,7 @@ use anomaly_baseline::text::printable;
 use anomaly_baseline::{Inspection, Neighbour, RowState, RowView, Score};
 use anomaly_vectorizer::act::Keys;
 use anomaly_vectorizer::canonical::{self, Raw};
+use anomaly_vectorizer::scrub::Scrubber;
 use anomaly_vectorizer::{Act, Context, Execution, Kind};
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
@@ -33,8 +34,10 @@ const PIPE: usize = 120;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Explain) -> Result<(), Failure> {
-    let view = arguments.place.open()?;
-    let inspection = inspect(arguments, &view)?;
+    let database = arguments.which.database()?;
+    let view = database.open()?;
+    let scrubber = arguments.secrets.beside(database.config.scrubber());
+    let inspection = inspect(arguments, &view, &scrubber)?;
     if arguments.json {
         return table::print_json(&Report::of(&inspection));
     }
@@ -42,7 +45,7 @@ pub(super) fn run(arguments: &Explain) -> Result<(), Failure> {
     table::print(&text(&inspection, width, terminal::stdout_has_colours(), &Clock::local()))
 }
 
-fn inspect(arguments: &Explain, view: &View) -> Result<Inspection, Failure> {
+fn inspect(arguments: &Explain, view: &View, scrubber: &Scrubber) -> Result<Inspection, Failure> {
     let engine = &view.engine;
     let of_row = |row: &RowView| {
         engine.inspect_row(&row.workload, row.key).ok_or_else(|| Failure::new("it is gone; try again"))
@@ -61,7 +64,7 @@ fn inspect(arguments: &Explain, view: &View) -> Result<Inspection, Failure> {
         return Err(Failure::new("there is no command to explain; give one, or an id of `anomalyctl held`"));
     };
     if let Some(kind) = arguments.kind {
-        return act(arguments, kind, &words, view);
+        return act(arguments, kind, &words, view, scrubber);
     }
     let name = arguments.name.clone().unwrap_or_else(|| first.rsplit('/').next().unwrap_or(first).to_owned());
     let area = canonical::area(&words);
@@ -73,7 +76,7 @@ fn inspect(arguments: &Explain, view: &View) -> Result<Inspection, Failure> {
         arguments: &area,
         ..Raw::default()
     };
-    let execution = raw.execution(&arguments.secrets.scrubber());
+    let execution = raw.execution(scrubber);
     if let Some(row) = seen(arguments, view, &execution) {
         return of_row(&row);
     }
@@ -82,7 +85,13 @@ fn inspect(arguments: &Explain, view: &View) -> Result<Inspection, Failure> {
 }
 
 /// The same of another act than an execution.
-fn act(arguments: &Explain, kind: Kind, words: &[String], view: &View) -> Result<Inspection, Failure> {
+fn act(
+    arguments: &Explain,
+    kind: Kind,
+    words: &[String],
+    view: &View,
+    scrubber: &Scrubber,
+) -> Result<Inspection, Failure> {
     let (object, flags) =
         words.split_first().map_or(("", &[][..]), |(object, flags)| (object.as_str(), flags));
     let flags: Vec<_> = flags.iter().map(String::as_str).collect();
@@ -95,7 +104,7 @@ fn act(arguments: &Explain, kind: Kind, words: &[String], view: &View) -> Result
         object: object.as_bytes(),
         flags: &flags,
     };
-    let act = act.execution(&arguments.secrets.scrubber());
+    let act = act.execution(scrubber);
     let workload = workload(arguments, view)?;
     view.engine.inspect(&workload, &act, &Context::default()).ok_or_else(|| {
         if view.engine.last_day(&workload).is_none() {
@@ -138,6 +147,9 @@ fn workload(arguments: &Explain, view: &View) -> Result<String, Failure> {
 
 fn unknown(workload: &str, view: &View) -> Failure {
     let all = view.engine.status();
+    if all.is_empty() {
+        return Failure::new(format!("no workload is called {workload}; none is known yet"));
+    }
     let names = list(all.iter().map(|status| printable(&status.workload, 100)), 5);
     Failure::new(format!("no workload is called {workload}; there are {names}"))
 }

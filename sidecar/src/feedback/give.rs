@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::{Access, Action, Feedback, RowView, Store, StoreError};
+use anomaly_config::Config;
 use anomaly_lance::LanceStore;
 use anomaly_vectorizer::Kind;
 use serde::Serialize;
@@ -19,7 +20,7 @@ use super::select::select;
 use super::table;
 use super::who::who;
 use crate::failure::{Failure, say};
-use crate::place::Place;
+use crate::place::{Database, Place};
 use crate::words::{count, list};
 use anomaly_daemon::ids::Id;
 
@@ -34,8 +35,9 @@ const APPLYING: Duration = Duration::from_secs(120);
 
 /// Runs `approve`, `deny` and `forget`.
 pub(super) fn decide(action: Action, arguments: &Decide) -> Result<(), Failure> {
-    let Decide { wanted, place, workload, manner } = arguments;
-    let view = place.open()?;
+    let Decide { wanted, which, workload, manner } = arguments;
+    let database = which.database()?;
+    let view = database.open()?;
     let rows = select(&view.engine, action, wanted, workload.as_ref())?;
     if rows.len() > Feedback::MAX_KEYS {
         return Err(Failure::new(format!(
@@ -55,26 +57,30 @@ pub(super) fn decide(action: Action, arguments: &Decide) -> Result<(), Failure> 
         decision(action, &workload, &wanted.join(" "), keys, Duration::ZERO, manner)
     });
     let decisions = decisions.collect::<Result<Vec<_>, _>>()?;
-    let outcome = give(place, decisions, manner)?;
+    let outcome = give(&database, decisions, manner)?;
     report(action, &rows, &[], &outcome, manner)
 }
 
 /// Runs `learn`.
 pub(super) fn learn(arguments: &Learn) -> Result<(), Failure> {
-    let Learn { workload, window, place, manner } = arguments;
-    let view = place.open()?;
+    let Learn { workload, window, which, manner } = arguments;
+    let database = which.database()?;
+    let view = database.open()?;
     let all: Vec<_> = view.engine.status().into_iter().map(|status| status.workload).collect();
     drop(view.engine.close(APPLYING));
     let names: Vec<_> = all.iter().filter(|name| workload.matches(name)).cloned().collect();
     if names.is_empty() {
-        let known = list(all.iter().map(|name| name.as_ref()), 5);
-        return Err(Failure::new(format!("no workload matches {workload}; there are {known}")));
+        let known = match &all[..] {
+            [] => "none is known yet".to_owned(),
+            all => format!("there are {}", list(all.iter().map(|name| name.as_ref()), 5)),
+        };
+        return Err(Failure::new(format!("no workload matches {workload}; {known}")));
     }
     let decisions = names
         .iter()
         .map(|name| decision(Action::Learn, name, workload.as_str(), Vec::new(), *window, manner));
     let decisions = decisions.collect::<Result<Vec<_>, _>>()?;
-    let outcome = give(place, decisions, manner)?;
+    let outcome = give(&database, decisions, manner)?;
     report(Action::Learn, &[], &names, &outcome, manner)
 }
 
@@ -119,16 +125,16 @@ enum Outcome {
     Applied(Vec<(String, String)>),
 }
 
-fn give(place: &Place, decisions: Vec<Feedback>, manner: &Manner) -> Result<Outcome, Failure> {
+fn give(database: &Database, decisions: Vec<Feedback>, manner: &Manner) -> Result<Outcome, Failure> {
     if manner.dry_run {
         return Ok(Outcome::DryRun);
     }
-    let mut store = write_down(place, decisions.clone())?;
+    let mut store = write_down(&database.place, decisions.clone())?;
     if store.writer().is_none() {
         // Nobody would take it up before the next start, so it is done here, by the very code that would do it then.
-        let writer = LanceStore::open(place.options()?);
+        let writer = LanceStore::open(database.place.options()?);
         match writer.map(|mut store| (store.access(), store)) {
-            Ok((Access::Writer, writer)) => apply(writer)?,
+            Ok((Access::Writer, writer)) => apply(writer, &database.config)?,
             // Somebody else came first, or the directory cannot be locked: it is written down all the same.
             Ok((Access::Reader, _)) | Err(_) => {}
         }
@@ -175,8 +181,8 @@ pub(super) fn wait_for(
 }
 
 /// Takes everything up that waits, as a writer does when it starts.
-fn apply(store: LanceStore) -> Result<(), Failure> {
-    let engine = open::engine(store)?;
+fn apply(store: LanceStore, config: &Config) -> Result<(), Failure> {
+    let engine = open::engine(store, config)?;
     engine.wait_loaded(APPLYING)?;
     Ok(engine.close(APPLYING)?)
 }

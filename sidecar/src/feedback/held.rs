@@ -22,7 +22,7 @@ const LISTED: usize = 100;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Held) -> Result<(), Failure> {
-    let view = arguments.place.open()?;
+    let view = arguments.which.database()?.open()?;
     if arguments.history {
         return history(&view.decisions, arguments);
     }

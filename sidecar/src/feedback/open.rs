@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use anomaly_baseline::{Engine, Feedback, Settings, Store, Timestamp};
+use anomaly_config::Config;
 use anomaly_fleet::{Status as Shared, recall};
 use anomaly_lance::LanceStore;
 use anomaly_vectorizer::{Embedder, Hashed, Space};
 
 use crate::failure::{Failure, say};
-use crate::place::Place;
+use crate::place::Database;
 use crate::watch::baseline::before;
 
 /// How long loading may take.
@@ -30,17 +31,17 @@ pub(crate) struct View {
     pub(super) shared: Option<Shared>,
 }
 
-impl Place {
+impl Database {
     /// Loads everything.
     pub(crate) fn open(&self) -> Result<View, Failure> {
-        let mut store = self.read()?;
+        let mut store = self.place.read()?;
         let (directory, writer, last_saved) = (store.path().to_owned(), store.writer(), store.last_saved());
         let decisions = store.feedback(None)?.map(|log| log.entries).unwrap_or_default();
-        let engine = engine(store)?;
+        let engine = engine(store, &self.config)?;
         for notice in engine.wait_loaded(LOADING)?.notices {
             say(&notice);
         }
-        let shared = recall(&directory, &self.org, &engine.peering(), now());
+        let shared = recall(&directory, &self.place.org, &engine.peering(), now());
         Ok(View {
             engine,
             directory,
@@ -53,10 +54,10 @@ impl Place {
     }
 }
 
-/// An engine before a store.
-pub(super) fn engine(store: LanceStore) -> Result<Engine, Failure> {
+/// An engine before a store, which goes by the daemon's configuration.
+pub(super) fn engine(store: LanceStore, config: &Config) -> Result<Engine, Failure> {
     // Everything is looked at, once.
-    before(store, Settings { memory_budget: usize::MAX, ..Settings::default() })
+    before(store, Settings { memory_budget: usize::MAX, ..config.settings() })
 }
 
 /// Now, as executions' times have it.

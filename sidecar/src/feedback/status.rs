@@ -24,7 +24,7 @@ const WEEK: i32 = 7;
 
 /// Runs the command.
 pub(super) fn run(arguments: &Status) -> Result<(), Failure> {
-    let view = arguments.place.open()?;
+    let view = arguments.which.database()?.open()?;
     let wanted = |status: &WorkloadStatus| {
         arguments.workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload))
     };

@@ -6,26 +6,28 @@
 mod arguments;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anomaly_baseline::text::printable;
 use anomaly_baseline::{Engine, Sighting, Standing, Teach, WorkloadStatus, utc_day};
 use anomaly_capture::workload::{PATIENCE, Resolution, Workloads};
 use anomaly_capture::{HostRoot, Observation, running};
+use anomaly_config::Config;
 use anomaly_vectorizer::Context;
 use serde_json::json;
 
 pub(crate) use arguments::{Arguments, EXAMPLES};
 
 use crate::failure::{Failure, say};
+use crate::feedback;
 use crate::feedback::table::{print, print_json};
-use crate::place::Place;
+use crate::place::{Database, Which};
 use crate::table::Table;
 use crate::terminal;
 use crate::watch::baseline::before;
 use crate::watch::progress::missing;
 use crate::words::{count, thousands};
-use crate::{config, feedback};
 
 /// How long the database may take to be loaded, and for its last rows.
 const LOADING: Duration = Duration::from_secs(120);
@@ -39,13 +41,10 @@ const RETRY: Duration = Duration::from_millis(100);
 
 /// Runs the command.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
-    let mut config = config::load(arguments.config.as_deref())?;
-    let Arguments { config: file, org, workload, data, json: _ } = arguments;
-    config.agent.org = org.clone().unwrap_or(config.agent.org);
+    let Arguments { which, workload, json: _ } = arguments;
+    let Database { place, mut config, file } = which.database()?;
+    let next = next(arguments, &config, file.as_deref());
     config.agent.workload = workload.clone().unwrap_or(config.agent.workload);
-    config.storage.path = data.clone().or(config.storage.path);
-
-    let place = Place { data: config.storage.path.clone(), org: config.agent.org.clone() };
     let store = place.write(true)?;
     let directory = store.path().display().to_string();
     let engine = before(store, config.settings())?;
@@ -62,12 +61,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         say(&notice);
     }
     engine.close(CLOSING)?;
-    let next = match file {
-        Some(file) => format!("anomalyctl run --config {}", printable(&file.display().to_string(), 500)),
-        None => "anomalyctl run".to_owned(),
-    };
     if arguments.json {
-        return print_json(&report(&directory, &config.agent.org, seen, learned, &workloads));
+        return print_json(&report(&directory, &place.org, seen, learned, &workloads));
     }
     let mut table = Table::new(&["WORKLOAD", "STATE", ">KNOWN", ">SEEN"]);
     for status in &workloads {
@@ -90,8 +85,47 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         count(seen, "program"),
         count(learned as u64, "distinct execution"),
     ));
-    say(&format!("next: anomalyctl validate, then {next}"));
+    next.iter().for_each(|line| say(line));
     Ok(())
+}
+
+/// What to do next. What flags said alone is forgotten with this command, so the lines are told by which the daemon learns
+/// in the same place.
+fn next(arguments: &Arguments, config: &Config, file: Option<&Path>) -> Vec<String> {
+    let Arguments { which: Which { data, org, .. }, workload, .. } = arguments;
+    let org = org.as_ref().filter(|org| **org != config.agent.org).map(|org| ("org", json!(org)));
+    let workload = workload.as_ref().filter(|workload| **workload != config.agent.workload);
+    let workload = workload.map(|workload| ("workload", json!(workload.to_string())));
+    let path = data.as_ref().filter(|data| config.storage.path.as_ref() != Some(data));
+    let path = path.map(|path| ("path", json!(std::path::absolute(path).unwrap_or_else(|_| path.clone()))));
+    let section = |name: &str, keys: Vec<(&str, serde_json::Value)>| {
+        let keys: Vec<_> = keys.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+        (!keys.is_empty()).then(|| format!("    {name}: {{{}}}", keys.join(", ")))
+    };
+    let lines: Vec<_> = [
+        section("agent", org.into_iter().chain(workload).collect()),
+        section("storage", path.into_iter().collect()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let given = file.map(|file| format!(" --config {}", printable(&file.display().to_string(), 500)));
+    if lines.is_empty() {
+        let given = given.unwrap_or_default();
+        return vec![format!("next: anomalyctl validate{given}, then anomalyctl run{given}")];
+    }
+    let (into, given) = match given {
+        Some(given) => (String::new(), given),
+        None => (
+            " of `anomalyctl config init --out anomaly.yaml`".to_owned(),
+            " --config anomaly.yaml".to_owned(),
+        ),
+    };
+    [format!("next: write into the configuration{into}, so that the daemon learns in the same place")]
+        .into_iter()
+        .chain(lines)
+        .chain([format!("then: anomalyctl validate{given}, anomalyctl run{given}")])
+        .collect()
 }
 
 /// Distinct executions that are learned.

@@ -4,7 +4,7 @@ use anomaly_baseline::{Pattern, RowState};
 use clap::Args;
 
 use crate::baseline::when::When;
-use crate::place::Place;
+use crate::place::Which;
 use crate::search::meaning::Semantic;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -36,7 +36,7 @@ pub(crate) struct Search {
     pub(crate) words: Vec<String>,
 
     #[command(flatten)]
-    pub(crate) place: Place,
+    pub(crate) which: Which,
 
     /// Only workloads that match
     #[arg(long, value_name = "PATTERN")]

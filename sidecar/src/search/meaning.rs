@@ -14,7 +14,7 @@ use anomaly_search::semantic::{Meaning, Model, Narrator, nearness};
 use clap::Args;
 
 use crate::failure::{Failure, say};
-use crate::place::Place;
+use crate::place::Database;
 use crate::words::count;
 
 /// Rows without a meaning that a search computes at once: two or three seconds.
@@ -36,7 +36,8 @@ const TOLD_EVERY: usize = 1024;
 #[derive(Debug, Args)]
 pub(crate) struct Semantic {
     /// Search by meaning beside words: the directory of the sentence model all-MiniLM-L6-v2 (config.json,
-    /// tokenizer.json, model.safetensors); needs a build with --features semantic
+    /// tokenizer.json, model.safetensors); needs a build with --features semantic [default: search.model of the
+    /// configuration]
     #[arg(long, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
 
@@ -45,7 +46,7 @@ pub(crate) struct Semantic {
     pub(crate) digest: Vec<(String, String)>,
 
     /// Let the model read every row first, so that searches by meaning find all of them; takes a while, once
-    #[arg(long, requires = "model", conflicts_with_all = ["workload", "state"])]
+    #[arg(long, conflicts_with_all = ["workload", "state"])]
     pub(crate) index: bool,
 }
 
@@ -70,10 +71,26 @@ pub(crate) struct Mind {
 
 impl Mind {
     /// Loads the model, where one is named, and what it made before.
-    pub(super) fn load(semantic: &Semantic, place: &Place) -> Result<Option<Self>, Failure> {
-        let Some(model) = &semantic.model else { return Ok(None) };
-        let digests = semantic.digest.iter().cloned().collect();
-        Self::of(model, &digests, &place.directory()?, &place.org).map(Some)
+    ///
+    /// The model of the configuration is the daemon's wish: where it cannot be loaded, words are searched for alone, as the
+    /// daemon does. One that was asked for here has to work.
+    pub(super) fn load(semantic: &Semantic, database: &Database) -> Result<Option<Self>, Failure> {
+        let Database { place, config, .. } = database;
+        let of = |model: &Path, digests: &BTreeMap<String, String>| {
+            Self::of(model, digests, &place.directory()?, &place.org)
+        };
+        let (asked, configured) = (&semantic.model, &config.search.model);
+        match (asked, configured) {
+            (Some(model), _) => of(model, &semantic.digest.iter().cloned().collect()).map(Some),
+            (None, Some(model)) if semantic.index => of(model, &config.search.digests).map(Some),
+            (None, Some(model)) => Ok(of(model, &config.search.digests)
+                .map_err(|why| say(&format!("search by words alone: {why}")))
+                .ok()),
+            (None, None) if semantic.index => Err(Failure::new(
+                "--index wants a sentence model: --model DIR, or search.model in the configuration",
+            )),
+            (None, None) => Ok(None),
+        }
     }
 
     /// A model with what it made of an organisation's rows in the database at `data`.

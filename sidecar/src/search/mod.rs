@@ -28,8 +28,9 @@ pub(crate) fn run(arguments: &Search) -> Result<ExitCode, Failure> {
         [] => None,
         words => Some(asked(&words.join(" "))?),
     };
-    let mut mind = Mind::load(&arguments.semantic, &arguments.place)?;
-    let view = arguments.place.open()?;
+    let database = arguments.which.database()?;
+    let mut mind = Mind::load(&arguments.semantic, &database)?;
+    let view = database.open()?;
     let rows = view.engine.rows(&|workload, state, _| {
         arguments.wants(state) && arguments.workload.as_ref().is_none_or(|pattern| pattern.matches(workload))
     });

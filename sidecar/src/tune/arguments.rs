@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::place::Which;
 use crate::secrets::Secrets;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -34,15 +35,15 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR", help_heading = "Baseline")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Whose baselines: organisations that share a database do not share what is normal
-    #[arg(
-        long,
-        value_name = "NAME",
-        default_value = "default",
-        requires = "data",
-        help_heading = "Baseline"
-    )]
-    pub(crate) org: String,
+    /// The configuration of the daemon that writes it [default: /etc/falco-anomaly/anomaly.yaml for the database that it
+    /// names]
+    #[arg(long, value_name = "FILE", requires = "data", help_heading = "Baseline")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Whose baselines: organisations that share a database do not share what is normal [default: agent.org of
+    /// the configuration, else default]
+    #[arg(long, value_name = "NAME", requires = "data", help_heading = "Baseline")]
+    pub(crate) org: Option<String>,
 
     #[command(flatten)]
     pub(crate) secrets: Secrets,
@@ -70,4 +71,13 @@ pub(crate) struct Arguments {
     /// Print everything as one JSON object
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+impl Arguments {
+    /// The database that is asked, where one is.
+    pub(super) fn which(&self) -> Option<Which> {
+        let Self { config, data, org, .. } = self;
+        data.as_ref()?;
+        Some(Which { config: config.clone(), data: data.clone(), org: org.clone() })
+    }
 }

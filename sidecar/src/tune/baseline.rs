@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::Arc;
 
 use anomaly_baseline::{Engine, Inspection};
@@ -16,7 +15,8 @@ use anomaly_vectorizer::{Context, Execution};
 use super::acts::acts;
 use crate::convert::falco;
 use crate::failure::Failure;
-use crate::place::Place;
+use crate::place::Which;
+use crate::secrets::Secrets;
 
 /// Answers that are kept: alerts repeat themselves.
 const KEPT: usize = 100_000;
@@ -32,9 +32,10 @@ pub(super) struct Baseline {
 
 impl Baseline {
     /// Loads a database.
-    pub(super) fn open(data: &Path, org: &str, scrubber: Scrubber) -> Result<Self, Failure> {
-        let place = Place { data: Some(data.to_owned()), org: org.to_owned() };
-        let engine = place.open()?.engine;
+    pub(super) fn open(which: &Which, secrets: &Secrets) -> Result<Self, Failure> {
+        let database = which.database()?;
+        let scrubber = secrets.beside(database.config.scrubber());
+        let engine = database.open()?.engine;
         let workloads = engine.status().into_iter().map(|status| status.workload).collect();
         Ok(Self { engine, workloads, scrubber, known: HashMap::new(), hasher: RandomState::new() })
     }

@@ -1,8 +1,8 @@
 //! What `anomalyctl validate` is told.
 
-use std::path::PathBuf;
-
 use clap::Args;
+
+use crate::place::Which;
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
@@ -23,13 +23,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) sample_size: u32,
 
-    /// The daemon's configuration file [default: every default]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-
-    /// The baseline's database, instead of the configuration's
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) which: Which,
 
     /// Print what was found as JSON
     #[arg(long)]

@@ -16,19 +16,16 @@ use anomaly_capture::HostRoot;
 pub(crate) use arguments::{Arguments, EXAMPLES};
 
 use crate::checks::{self, Check};
-use crate::config;
 use crate::failure::Failure;
+use crate::place::Database;
 use sample::Sample;
 
 /// Runs the command: 0 where everything that could be checked is as it should be, 1 where something is not.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let mut config = config::load(arguments.config.as_deref())?;
-    if let Some(data) = &arguments.data {
-        config.storage.path = Some(data.clone());
-    }
+    let Database { place, config, .. } = arguments.which.database()?;
     let size = arguments.sample_size as usize;
     let root = HostRoot::from_env();
-    let mut sample = Sample::take(&config, &root, size)?;
+    let mut sample = Sample::take(&place, &config, &root, size)?;
     let mut found: Vec<Check> = vec![Check::ok("sample", sample.told())];
     found.push(vectors::normalisation(&sample));
     found.push(vectors::tokens(&sample));

@@ -43,8 +43,12 @@ pub(super) struct Sample {
 
 impl Sample {
     /// Takes at most `size` of the latest.
-    pub(super) fn take(config: &Config, root: &HostRoot, size: usize) -> Result<Self, Failure> {
-        let place = Place { data: config.storage.path.clone(), org: config.agent.org.clone() };
+    pub(super) fn take(
+        place: &Place,
+        config: &Config,
+        root: &HostRoot,
+        size: usize,
+    ) -> Result<Self, Failure> {
         let there = place.directory()?.read_dir().is_ok_and(|mut entries| entries.next().is_some());
         if there {
             let mut store = place.read()?;
