@@ -16,6 +16,12 @@ macro_rules! counters {
             $($(#[$doc])* pub $name: u64,)*
         }
 
+        impl std::ops::AddAssign for CounterValues {
+            fn add_assign(&mut self, other: Self) {
+                $(self.$name += other.$name;)*
+            }
+        }
+
         impl Counters {
             /// All values. Not one instant for all of them: each is true by itself.
             pub(crate) fn values(&self) -> CounterValues {

@@ -272,6 +272,74 @@ fn a_configuration_is_read_again_and_a_bad_one_changes_nothing() {
 }
 
 #[test]
+fn what_fails_late_brings_back_what_worked_and_is_tried_again() {
+    let place = Place::new();
+    let key = place.folder.file("key", "hunter2");
+    let sink = |more: &str| {
+        format!(
+            "backend: {{sinks: [{{type: http, endpoint: \"http://127.0.0.1:9/v1/events\", auth_header: X-API-Key, \
+             auth_file: {}{more}}}]}}",
+            key.display()
+        )
+    };
+    place.configure(&sink(""));
+    let daemon = place.daemon();
+    let learning = |place: &Place| place.get("/v1/health")["learning"].as_u64().expect("a count");
+    eventually("executions are counted", || {
+        place.program("anything", 1);
+        learning(&place) > 0
+    });
+    let before = learning(&place);
+
+    // Found out before anything is closed.
+    place.configure(&sink(", ca_file: /nowhere.pem"));
+    daemon.signal(Signal::HUP);
+    daemon.says("the configuration stays as it was: ");
+    daemon.says("/nowhere.pem");
+    assert!(place.is_ready());
+
+    // Found out when the sinks are closed: what worked before works again, though its secret is gone by now.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("it is bound");
+    let token = place.folder.file("token", "0123456789abcdef0123456789abcdef");
+    place.configure("");
+    let text = fs::read_to_string(place.path("anomaly.yaml")).expect("it is there");
+    let listen = format!("api: {{listen: \"{address}\", token_file: {}, ", token.display());
+    let listening = text.replace("api: {", &listen);
+    fs::write(place.path("anomaly.yaml"), &listening).expect("it is ours");
+    fs::remove_file(&key).expect("it is there");
+    daemon.signal(Signal::HUP);
+    daemon.says(&address.to_string());
+    eventually("it answers as before", || place.is_ready());
+    assert_eq!(place.get("/v1/health")["sinks"][0]["kind"], "http");
+
+    // By now nothing can be started at all: executions wait until it can.
+    let (spool, aside) = (place.path("data/spool"), place.path("data/aside"));
+    fs::rename(&spool, &aside).expect("it is there");
+    fs::write(&spool, "").expect("the folder is ours");
+    daemon.signal(Signal::HUP);
+    daemon.says("nothing can be taken, and it is tried again: ");
+    fs::remove_file(&spool).expect("it is there");
+    fs::rename(&aside, &spool).expect("it is there");
+    daemon.says("everything is there again, and executions are taken");
+    eventually("it answers as before", || place.is_ready());
+
+    // What was counted before is still counted, though everything was replaced.
+    place.configure("agent: {queue: 70000}");
+    let text = fs::read_to_string(place.path("anomaly.yaml")).expect("it is there");
+    let text = text.replace("agent: {workload: all}\n", "").replace("{queue:", "{workload: all, queue:");
+    fs::write(place.path("anomaly.yaml"), text.replace("threshold: 0.5", "threshold: 0.6"))
+        .expect("it is ours");
+    daemon.signal(Signal::HUP);
+    daemon.says("the configuration was read again and is followed");
+    eventually("it answers", || place.is_ready());
+    let health = place.get("/v1/health");
+    assert!(health["learning"].as_u64() >= Some(before), "{before} before: {health}");
+    assert!(health["feed"]["executions"].as_u64() >= Some(before), "{before} before: {health}");
+    end(daemon);
+}
+
+#[test]
 fn systemd_is_told() {
     let place = Place::new();
     place.configure("");

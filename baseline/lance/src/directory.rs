@@ -6,6 +6,8 @@
 //! tables/              LanceDB's
 //! quarantine/          what would not open, moved aside and never deleted
 //! semantic/            what rows mean to a sentence model, for search: a cache
+//! findings/, spool/    the daemon's: what was novel, what waits for sinks
+//! fleet/               what other machines shared
 //! ```
 //!
 //! What is made here is 0700, so that what LanceDB creates inside with the process's umask is nobody else's; a root
@@ -32,6 +34,9 @@ const LOCK: &str = "writer.lock";
 const TABLES: &str = "tables";
 const QUARANTINE: &str = "quarantine";
 pub(crate) const SEMANTIC: &str = "semantic";
+
+/// Folders that others of the project put there: the daemon, and whoever shares.
+const NEIGHBOURS: [&str; 3] = ["findings", "spool", "fleet"];
 
 /// How often a reader tries to become the writer.
 const TAKEOVER_INTERVAL: Duration = Duration::from_secs(1);
@@ -205,17 +210,21 @@ fn look(root: &Path, space: &StoredSpace) -> Result<Found, StoreError> {
     let unreadable = |error: io::Error| {
         unusable(root, &cause::sentence(&error), "run as the user who owns it, or choose another directory")
     };
-    let mut foreign = None;
+    let (mut foreign, mut neighbour) = (None, None);
     let mut ours = false;
     for entry in fs::read_dir(root).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         match name.to_str() {
             Some(LOCK | marker::FILE) => ours = true,
-            // `lost+found` is in every new ext4; the temporary file is a marker that was being written.
+            // What stands beside the tables; `lost+found` is in every new ext4; the temporary file is a marker that was
+            // being written.
             Some(TABLES | QUARANTINE | SEMANTIC | "falco-anomaly.tmp" | "lost+found") => {}
+            Some(text) if NEIGHBOURS.contains(&text) => neighbour = Some(name),
             _ => foreign = Some(name),
         }
     }
+    // Others may have folders of these names; beside a lock of ours they are ours.
+    let foreign = foreign.or(neighbour.filter(|_| !ours));
     let found = Marker::read(root).map_err(unreadable)?;
     match &found {
         Found::Marker(marker) => marker::check(root, marker.schema_version, &marker.space, space)?,

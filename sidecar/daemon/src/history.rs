@@ -26,13 +26,11 @@ pub struct Bounds {
     pub findings: usize,
     /// Bytes of the latest executions of any kind, estimated.
     pub recent: usize,
-    /// Days that findings are remembered.
-    pub days: u16,
 }
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { findings: 32 << 20, recent: 4 << 20, days: 7 }
+        Self { findings: 32 << 20, recent: 4 << 20 }
     }
 }
 
@@ -104,6 +102,14 @@ impl History {
         execution.novel.then(|| inner.add_novel(execution, 1, &self.bounds))
     }
 
+    /// Forgets the groups of days before this one. That is no loss.
+    pub fn forget_before(&self, day: Day) {
+        let mut inner = self.inner.lock();
+        while inner.order.first_key_value().is_some_and(|(_, place)| place.0 < day) {
+            inner.drop_oldest();
+        }
+    }
+
     /// Remembers a novel execution of which a journal tells: the group had `count` executions then.
     pub fn recall(&self, execution: ScoredExecution, count: u64) {
         let mut inner = self.inner.lock();
@@ -155,7 +161,7 @@ impl History {
     }
 
     /// Findings that are remembered, and novel executions that are not any more because there was no room.
-    pub(crate) fn counts(&self) -> (usize, u64) {
+    pub fn counts(&self) -> (usize, u64) {
         let inner = self.inner.lock();
         (inner.findings.len(), inner.dropped)
     }
@@ -199,7 +205,7 @@ impl Inner {
         for execution in oldest.into_iter().filter(|oldest| oldest.id != example.id).chain(gone) {
             self.forget(&execution);
         }
-        self.keep_within(bounds, utc_day(time));
+        self.keep_within(bounds);
         count
     }
 
@@ -208,25 +214,23 @@ impl Inner {
         self.places.remove(&execution.id);
     }
 
-    /// Drops the oldest groups while there are too many, and those that are too old.
-    fn keep_within(&mut self, bounds: &Bounds, today: Day) {
-        let oldest_day = today.saturating_sub(bounds.days.into());
-        while let Some((&(last, _), &place)) = self.order.first_key_value() {
-            let too_old = place.0 < oldest_day;
-            if !(too_old || self.bytes > bounds.findings && self.order.len() > 1) {
-                break;
-            }
-            self.order.pop_first();
-            let Some(finding) = self.findings.remove(&place) else { continue };
-            if !too_old {
-                self.dropped += finding.count;
-            }
-            self.forgotten_until = self.forgotten_until.max(Some(last));
-            let example = (!has(&finding.executions, &finding.example.id)).then_some(&finding.example);
-            for execution in finding.executions.iter().chain(example) {
-                self.forget(execution);
-            }
+    /// Drops the oldest groups while there are too many.
+    fn keep_within(&mut self, bounds: &Bounds) {
+        while self.bytes > bounds.findings && self.order.len() > 1 {
+            self.dropped += self.drop_oldest();
         }
+    }
+
+    /// Drops the group that is longest ago, and returns how many executions it had.
+    fn drop_oldest(&mut self) -> u64 {
+        let Some(((last, _), place)) = self.order.pop_first() else { return 0 };
+        let Some(finding) = self.findings.remove(&place) else { return 0 };
+        self.forgotten_until = self.forgotten_until.max(Some(last));
+        let example = (!has(&finding.executions, &finding.example.id)).then_some(&finding.example);
+        for execution in finding.executions.iter().chain(example) {
+            self.forget(execution);
+        }
+        finding.count
     }
 }
 
@@ -342,6 +346,8 @@ pub(crate) mod tests {
         let history = History::new(Bounds::default());
         history.add(&novel("old", 0, 9000));
         history.add(&novel("new", 8 * 24 * 60, 9000));
+        assert_eq!(all(&history).len(), 2, "an execution's time forgets nothing: a clock may be wrong");
+        history.forget_before(20_001);
         assert_eq!(all(&history).len(), 1);
         assert_eq!(history.counts().1, 0, "age is no loss");
     }

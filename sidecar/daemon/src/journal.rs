@@ -41,7 +41,6 @@ pub struct JournalError {
 #[derive(Debug)]
 pub struct Journal {
     folder: PathBuf,
-    days: u16,
     max_bytes: u64,
     today: Option<(Day, File)>,
     bytes: BTreeMap<Day, u64>,
@@ -52,6 +51,15 @@ pub struct Journal {
     risen: BTreeMap<String, (u64, Arc<ScoredExecution>)>,
     written: u64,
     dropped: u64,
+}
+
+/// What could not be remembered of what was written before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Unread {
+    /// Lines that say nothing.
+    pub lines: u64,
+    /// Files of days that are still to come: the clock was ahead, and what they say would pass for the latest.
+    pub later: u64,
 }
 
 #[derive(Serialize)]
@@ -67,17 +75,12 @@ struct ReadLine {
 }
 
 impl Journal {
-    /// Opens the folder, making it where it is not there, and tells `history` what it remembers of the last `days` days.
-    /// Returns how many lines could not be read.
+    /// Opens the folder, making it where it is not there, and tells `history` what it remembers. Tomorrow is read too: the
+    /// clock may have been set back a little.
     ///
     /// # Errors
     /// Where the folder cannot be made or read.
-    pub fn open(
-        folder: &Path,
-        days: u16,
-        today: Day,
-        history: &History,
-    ) -> Result<(Self, u64), JournalError> {
+    pub fn open(folder: &Path, today: Day, history: &History) -> Result<(Self, Unread), JournalError> {
         let fails = |what, path: &Path| {
             let path = path.to_owned();
             move |source| JournalError { what, path, source }
@@ -89,7 +92,6 @@ impl Journal {
             .map_err(fails("make a folder for", folder))?;
         let mut journal = Self {
             folder: folder.to_owned(),
-            days,
             max_bytes: MAX_BYTES,
             today: None,
             bytes: BTreeMap::new(),
@@ -105,13 +107,17 @@ impl Journal {
                 journal.bytes.insert(day, entry.metadata().map_or(0, |metadata| metadata.len()));
             }
         }
-        journal.delete_old(today);
-        let mut bad = 0;
+        journal.make_room(today);
+        let mut unread = Unread::default();
         for day in journal.bytes.keys() {
+            if *day > today.saturating_add(1) {
+                unread.later += 1;
+                continue;
+            }
             let path = journal.path(*day);
-            bad += recall(&path, history).map_err(fails("read", &path))?;
+            unread.lines += recall(&path, history).map_err(fails("read", &path))?;
         }
-        Ok((journal, bad))
+        Ok((journal, unread))
     }
 
     /// Takes a novel execution whose group now has `count`. Written with the next [`flush`](Self::flush).
@@ -153,7 +159,7 @@ impl Journal {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        self.delete_old(today);
+        self.make_room(today);
         let buffer = std::mem::take(&mut self.buffer);
         let waiting = std::mem::take(&mut self.waiting);
         let length = buffer.len() as u64;
@@ -199,18 +205,29 @@ impl Journal {
         Ok(&self.today.as_ref().expect("it was opened just now").1)
     }
 
-    /// Deletes files that are too old, and the oldest while there are too many bytes, but never today's.
-    fn delete_old(&mut self, today: Day) {
-        let oldest = today.saturating_sub(self.days.into());
-        while let Some((&day, _)) = self.bytes.first_key_value() {
-            let full = self.bytes.values().sum::<u64>() >= self.max_bytes - self.max_bytes / 8;
-            if day >= oldest && !(full && day < today) {
-                break;
-            }
-            // One that cannot be deleted is not counted any more either: it would keep today's from being written.
-            let _ = fs::remove_file(self.path(day));
-            self.bytes.remove(&day);
+    /// Deletes the files of days before this one.
+    pub fn forget_before(&mut self, day: Day) {
+        while let Some((&oldest, _)) = self.bytes.first_key_value()
+            && oldest < day
+        {
+            self.delete(oldest);
         }
+    }
+
+    /// Deletes the oldest files while there are too many bytes, but never today's.
+    fn make_room(&mut self, today: Day) {
+        while let Some((&oldest, _)) = self.bytes.first_key_value()
+            && oldest < today
+            && self.bytes.values().sum::<u64>() >= self.max_bytes - self.max_bytes / 8
+        {
+            self.delete(oldest);
+        }
+    }
+
+    fn delete(&mut self, day: Day) {
+        // One that cannot be deleted is not counted any more either: it would keep today's from being written.
+        let _ = fs::remove_file(self.path(day));
+        self.bytes.remove(&day);
     }
 
     fn path(&self, day: Day) -> PathBuf {
@@ -258,8 +275,8 @@ mod tests {
 
     fn open(folder: &Path) -> (Journal, History, u64) {
         let history = History::new(Bounds::default());
-        let (journal, bad) = Journal::open(folder, 7, 20_000, &history).unwrap();
-        (journal, history, bad)
+        let (journal, unread) = Journal::open(folder, 20_000, &history).unwrap();
+        (journal, history, unread.lines)
     }
 
     #[test]
@@ -315,7 +332,8 @@ mod tests {
         fs::write(folder.path().join("19980.jsonl"), "{}\n").unwrap();
         fs::write(folder.path().join("somebody's.txt"), "").unwrap();
         let (mut journal, _, bad) = open(folder.path());
-        assert_eq!(bad, 0);
+        assert_eq!(bad, 1);
+        journal.forget_before(19_993);
         assert!(!folder.path().join("19980.jsonl").exists() && folder.path().join("somebody's.txt").exists());
         journal.max_bytes = 3000;
         for minute in 0..100 {
@@ -329,5 +347,21 @@ mod tests {
         journal.add(&novel("x", 24 * 60, 9000), 1);
         journal.flush(20_001).unwrap();
         assert!(!folder.path().join("20000.jsonl").exists() && journal.counts().0 == written + 1);
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_costs_what_it_wrote_then() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, history, _) = open(folder.path());
+        for (minute, day) in [(0, 20_000), (1440, 20_001), (100 * 1440, 20_100)] {
+            let execution = novel("x", minute, 9000);
+            journal.add(&execution, history.add(&execution).unwrap());
+            journal.flush(day).unwrap();
+        }
+        let again = History::new(Bounds::default());
+        let (mut journal, unread) = Journal::open(folder.path(), 20_000, &again).unwrap();
+        assert_eq!((unread, all(&again).len()), (Unread { lines: 0, later: 1 }, 2));
+        journal.forget_before(20_000);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 3, "its day may still come");
     }
 }

@@ -17,7 +17,7 @@ mod timeline;
 
 pub use answers::{About, Answers, Decisions, Meaning, Parts};
 pub use history::{Bounds, History};
-pub use journal::{Journal, JournalError};
+pub use journal::{Journal, JournalError, Unread};
 pub use notices::Notices;
 pub use sense::{Sense, Senses};
 pub use timeline::Timeline;

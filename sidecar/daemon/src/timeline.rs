@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use anomaly_api::model::{Bucket, Lane, Timeline as Answer};
-use anomaly_baseline::{Score, Timestamp};
+use anomaly_baseline::{Day, Score, Timestamp};
 use parking_lot::Mutex;
 
 /// Microseconds of a minute.
@@ -16,8 +16,8 @@ const MINUTE: i64 = 60_000_000;
 /// Cells over all workloads: 24 bytes each.
 const MAX_CELLS: usize = 400_000;
 
-/// Minutes that are kept at most: a week.
-const MAX_MINUTES: i64 = 7 * 24 * 60;
+/// Minutes of a day.
+const DAY: i64 = 24 * 60;
 
 /// Lanes of one answer, those with the highest scores.
 const MAX_LANES: usize = 200;
@@ -69,6 +69,14 @@ impl Timeline {
         let highest = score.map_or(0, |score| score.ten_thousandths() + 1);
         let cell = Cell { executions: 1, novel: u32::from(novel), highest };
         self.0.lock().add(workload, time.div_euclid(MINUTE), cell);
+    }
+
+    /// Forgets what happened before this day. The time of an execution forgets nothing: a clock may be wrong.
+    pub fn forget_before(&self, day: Day) {
+        let mut inner = self.0.lock();
+        while inner.minutes.front().is_some_and(|minute| minute.at < i64::from(day) * DAY) {
+            inner.forget();
+        }
     }
 
     /// What happened from `since` to `until` in steps of `step` seconds; at most `step * buckets` is answered. The time
@@ -153,7 +161,9 @@ impl Inner {
                 self.cells += 1;
             }
         }
-        self.forget();
+        while self.cells > MAX_CELLS && self.minutes.len() > 1 {
+            self.forget();
+        }
     }
 
     /// A workload that is new gets the next number. Numbers begin anew once there are far more than minutes could show.
@@ -170,15 +180,9 @@ impl Inner {
         number
     }
 
+    /// Drops the oldest minute.
     fn forget(&mut self) {
-        let Some(latest) = self.minutes.back().map(|minute| minute.at) else { return };
-        while self.minutes.len() > 1
-            && self.minutes.front().is_some_and(|minute| {
-                self.cells > MAX_CELLS || minute.at < latest.saturating_sub(MAX_MINUTES)
-            })
-        {
-            self.cells -= self.minutes.pop_front().map_or(0, |minute| minute.cells.len());
-        }
+        self.cells -= self.minutes.pop_front().map_or(0, |minute| minute.cells.len());
     }
 }
 
@@ -223,7 +227,11 @@ mod tests {
         let inner = timeline.0.lock();
         assert!(inner.cells <= MAX_CELLS && inner.names.len() <= MAX_CELLS);
         drop(inner);
+        let before = timeline.0.lock().minutes.len();
         timeline.add(&"late".into(), 100 * 24 * HOUR, None, false);
-        assert_eq!(timeline.0.lock().minutes.len(), 1, "a week is kept");
+        timeline.add(&"now".into(), 24 * HOUR, None, false);
+        assert_eq!(timeline.0.lock().minutes.len(), before + 2, "a clock that was ahead forgets nothing");
+        timeline.forget_before(1);
+        assert_eq!(timeline.0.lock().minutes.len(), 2);
     }
 }

@@ -71,6 +71,7 @@ impl Machine {
             critical: Score::from_ten_thousandths(9500),
             memory_budget: 64 << 20,
             started: 0,
+            earlier: Default::default(),
         };
         let parts = Parts {
             engine: Arc::clone(&engine),

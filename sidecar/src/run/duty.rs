@@ -1,5 +1,6 @@
 //! What the loop does besides: telling where it stands, and passing on what there is to say.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,7 +10,8 @@ use crate::watch::live::Live;
 use crate::words::{count, thousands};
 
 use super::findings::Findings;
-use super::parts::{Lasting, Running};
+use super::lasting::Lasting;
+use super::parts::Running;
 
 /// What was taken.
 #[derive(Debug, Default)]
@@ -39,11 +41,40 @@ pub(super) struct Duty {
     pub(super) tally: Tally,
     pub(super) findings: Findings,
     lasting: Arc<Lasting>,
+    /// What feeds told that were replaced by others.
+    earlier: Told,
+}
+
+/// What feeds told.
+#[derive(Debug, Default)]
+struct Told {
+    executions: BTreeMap<&'static str, u64>,
+    lost: BTreeMap<&'static str, u64>,
+    unresolved: u64,
+}
+
+impl Told {
+    fn by(live: &Live) -> Self {
+        let (executions, lost) = (live.executions().into_iter(), live.lost().into_iter());
+        Self { executions: executions.collect(), lost: lost.collect(), unresolved: live.unresolved() }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (sums, counts) in [(&mut self.executions, &other.executions), (&mut self.lost, &other.lost)] {
+            counts.iter().for_each(|(name, count)| *sums.entry(name).or_default() += count);
+        }
+        self.unresolved += other.unresolved;
+    }
 }
 
 impl Duty {
     pub(super) fn new(lasting: Arc<Lasting>, findings: Findings) -> Self {
-        Self { tally: Tally::default(), findings, lasting }
+        Self { tally: Tally::default(), findings, lasting, earlier: Told::default() }
+    }
+
+    /// Keeps the counts of a feed that was replaced.
+    pub(super) fn add_feed(&mut self, old: &Live) {
+        self.earlier.add(&Told::by(old));
     }
 
     /// Does what is due.
@@ -54,12 +85,14 @@ impl Duty {
         // What a quiet workload waits for is time.
         running.engine().advance(jiff::Timestamp::now().as_microsecond());
         let kind = live.kind();
+        let mut told = Told::by(live);
+        told.add(&self.earlier);
         let sense = Sense {
             feed: kind.as_str(),
             misses: kind.misses().to_owned(),
-            executions: live.executions(),
-            lost: live.lost(),
-            unresolved: live.unresolved(),
+            executions: told.executions.into_iter().collect(),
+            lost: told.lost.into_iter().collect(),
+            unresolved: told.unresolved,
             not_woken: self.tally.not_woken,
         };
         self.lasting.senses.write(sense, now);

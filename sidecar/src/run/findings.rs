@@ -1,4 +1,5 @@
-//! Writing findings down, on a thread of its own: a sync may take as long as the disk wants, and the loop waits for none.
+//! Writing findings down and forgetting them, on a thread of its own: a sync may take as long as the disk wants, and the
+//! loop waits for none.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -12,10 +13,16 @@ use anomaly_scored::ScoredExecution;
 
 use crate::failure::Failure;
 
-use super::parts::Lasting;
+use super::lasting::Lasting;
 
 /// How often findings go to the disk, with a sync.
 const WRITING: Duration = Duration::from_secs(1);
+
+/// How often what is too old is forgotten.
+const FORGETTING: Duration = Duration::from_secs(3600);
+
+/// Days that the lanes are kept.
+const LANES: i32 = 7;
 
 /// Bytes that go to the disk at once.
 const BATCH: usize = 1 << 20;
@@ -29,27 +36,28 @@ type Entry = (Arc<ScoredExecution>, u64);
 /// The way of findings to the disk.
 pub(super) struct Findings {
     lasting: Arc<Lasting>,
-    /// Where they can be written, until the end.
-    writer: Option<Writer>,
+    /// There until the end.
+    keeper: Option<Keeper>,
 }
 
-struct Writer {
+/// The thread that keeps them.
+struct Keeper {
     sender: SyncSender<Entry>,
     /// Hears once from the thread, when all is written.
     ended: Receiver<()>,
 }
 
 impl Findings {
-    /// Starts the thread, where there is a journal to write.
+    /// Starts the thread. Without a journal nothing is written, and what is too old is forgotten all the same.
     pub(super) fn start(lasting: &Arc<Lasting>, journal: Option<Journal>) -> Result<Self, Failure> {
-        let writer = journal.map(|journal| Writer::start(lasting, journal)).transpose()?;
-        Ok(Self { lasting: Arc::clone(lasting), writer })
+        let keeper = Some(Keeper::start(lasting, journal)?);
+        Ok(Self { lasting: Arc::clone(lasting), keeper })
     }
 
     /// Hands a finding over, to be on the disk soon. Never waits: what the disk cannot follow is counted.
     pub(super) fn add(&self, execution: &Arc<ScoredExecution>, count: u64) {
-        let taken = match &self.writer {
-            Some(writer) => writer.sender.try_send((Arc::clone(execution), count)).is_ok(),
+        let taken = match &self.keeper {
+            Some(keeper) => keeper.sender.try_send((Arc::clone(execution), count)).is_ok(),
             None => false,
         };
         if !taken {
@@ -59,7 +67,7 @@ impl Findings {
 
     /// Writes what is left, within this time.
     pub(super) fn finish(&mut self, patience: Duration) {
-        let Some(Writer { sender, ended }) = self.writer.take() else { return };
+        let Some(Keeper { sender, ended }) = self.keeper.take() else { return };
         drop(sender);
         if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(patience) {
             self.lasting
@@ -68,49 +76,92 @@ impl Findings {
     }
 }
 
-impl Writer {
-    fn start(lasting: &Arc<Lasting>, mut journal: Journal) -> Result<Self, Failure> {
+impl Keeper {
+    fn start(lasting: &Arc<Lasting>, journal: Option<Journal>) -> Result<Self, Failure> {
         let (sender, entries) = sync_channel(WAITING);
         let (ends, ended) = sync_channel(1);
         let lasting = Arc::clone(lasting);
-        let write = move || {
-            write(&entries, &mut journal, &lasting);
+        let keep = move || {
+            Kept { lasting: &lasting, journal, failing: false, dropped: 0, day: today() }.keep(&entries);
             let _ = ends.send(());
         };
-        thread::Builder::new().name("anomaly-findings".to_owned()).spawn(write).map_err(|error| {
+        thread::Builder::new().name("anomaly-findings".to_owned()).spawn(keep).map_err(|error| {
             Failure::new(format!("cannot start the thread that writes findings: {error}"))
         })?;
         Ok(Self { sender, ended })
     }
 }
 
-/// Writes until there is nothing more to come.
-fn write(entries: &Receiver<Entry>, journal: &mut Journal, lasting: &Lasting) {
-    let (mut failing, mut dropped, mut more) = (false, 0, true);
-    while more {
-        let due = Instant::now() + WRITING;
-        while journal.waiting_bytes() < BATCH {
-            match entries.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok((execution, count)) => journal.add(&execution, count),
-                Err(RecvTimeoutError::Timeout) => break,
-                Err(RecvTimeoutError::Disconnected) => {
-                    more = false;
-                    break;
-                }
+/// What the thread works on.
+struct Kept<'l> {
+    lasting: &'l Lasting,
+    journal: Option<Journal>,
+    /// Whether the journal's failure was said.
+    failing: bool,
+    /// How many the journal had dropped when that was looked at last.
+    dropped: u64,
+    /// The day when it was looked last for what is too old.
+    day: Day,
+}
+
+impl Kept<'_> {
+    /// Writes until there is nothing more to come.
+    fn keep(&mut self, entries: &Receiver<Entry>) {
+        let mut forgetting_due = Instant::now() + FORGETTING;
+        let mut more = true;
+        while more {
+            more = self.gather(entries);
+            self.write();
+            if Instant::now() >= forgetting_due {
+                forgetting_due = Instant::now() + FORGETTING;
+                self.forget(today());
             }
         }
+    }
+
+    /// Takes what comes within a second, or fills a batch; tells whether more can come.
+    fn gather(&mut self, entries: &Receiver<Entry>) -> bool {
+        let due = Instant::now() + WRITING;
+        while self.journal.as_ref().is_none_or(|journal| journal.waiting_bytes() < BATCH) {
+            match entries.recv_timeout(due.saturating_duration_since(Instant::now())) {
+                Ok((execution, count)) => match &mut self.journal {
+                    Some(journal) => journal.add(&execution, count),
+                    None => drop(self.lasting.unwritten.fetch_add(1, Relaxed)),
+                },
+                Err(RecvTimeoutError::Timeout) => break,
+                Err(RecvTimeoutError::Disconnected) => return false,
+            }
+        }
+        true
+    }
+
+    fn write(&mut self) {
+        let Some(journal) = &mut self.journal else { return };
         let outcome = journal.flush(today());
-        let (_, now_dropped) = journal.counts();
-        lasting.unwritten.fetch_add(now_dropped - dropped, Relaxed);
-        dropped = now_dropped;
+        let (_, dropped) = journal.counts();
+        self.lasting.unwritten.fetch_add(dropped - self.dropped, Relaxed);
+        self.dropped = dropped;
         match outcome {
-            Err(error) if !failing => {
-                failing = true;
-                lasting.say(error.to_string());
+            Err(error) if !self.failing => {
+                self.failing = true;
+                self.lasting.say(error.to_string());
             }
             Err(_) => {}
-            Ok(()) => failing = false,
+            Ok(()) => self.failing = false,
         }
+    }
+
+    /// Forgets what is too old. A day counts once it is still there an hour later: a clock that jumps ahead and is set
+    /// right again forgets nothing.
+    fn forget(&mut self, today: Day) {
+        let day = today.min(self.day.saturating_add(1));
+        self.day = today;
+        let oldest = day.saturating_sub(self.lasting.retention_days.load(Relaxed).into());
+        if let Some(journal) = &mut self.journal {
+            journal.forget_before(oldest);
+        }
+        self.lasting.history.forget_before(oldest);
+        self.lasting.timeline.forget_before(day.saturating_sub(LANES));
     }
 }
 
@@ -159,6 +210,23 @@ mod tests {
         assert_eq!(lasting.unwritten.load(Relaxed), 0);
         findings.add(&novel(), 51);
         assert_eq!(lasting.unwritten.load(Relaxed), 1, "after the end nobody writes");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_ahead_for_less_than_an_hour_forgets_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (lasting, _) = started(folder.path());
+        let mut kept = Kept { lasting: &lasting, journal: None, failing: false, dropped: 0, day: 0 };
+        assert!(lasting.history.add(&novel()).is_some(), "on the first day of 1970");
+        let findings = || lasting.history.counts().0;
+        kept.forget(20_000);
+        assert_eq!(findings(), 1);
+        kept.forget(1);
+        kept.forget(8);
+        assert_eq!(findings(), 1);
+        lasting.retention_days.store(3, Relaxed);
+        kept.forget(8);
+        assert_eq!(findings(), 0, "the number of days is the configured one");
     }
 
     #[test]

@@ -33,6 +33,11 @@ impl Systemd {
         }
     }
 
+    /// What is being done takes this much longer, from now on.
+    pub(super) fn needs(&self, time: Duration) {
+        tell(&[NotifyState::ExtendTimeoutUsec(u32::try_from(time.as_micros()).unwrap_or(u32::MAX))]);
+    }
+
     /// The end has begun.
     pub(super) fn stopping(&self) {
         tell(&[NotifyState::Stopping]);

@@ -9,10 +9,23 @@ use anomaly_fleet::Fleet;
 use anomaly_lance::Counters as StoreCounters;
 use anomaly_sinks::{SinkState, SinkStatus, Sinks};
 
+use super::lasting::Lasting;
+
 /// How the sinks are.
-pub(super) fn sinks(sinks: &Arc<Sinks>) -> Box<dyn Fn() -> Vec<SinkHealth> + Send + Sync> {
-    let sinks = Arc::clone(sinks);
-    Box::new(move || sinks.status().into_iter().map(sink).collect())
+pub(super) fn sinks(
+    sinks: &Arc<Sinks>,
+    lasting: &Arc<Lasting>,
+) -> Box<dyn Fn() -> Vec<SinkHealth> + Send + Sync> {
+    let (sinks, lasting) = (Arc::clone(sinks), Arc::clone(lasting));
+    Box::new(move || status(&sinks, &lasting).into_iter().map(sink).collect())
+}
+
+/// The sinks with all that they counted since the start of the daemon.
+fn status(sinks: &Sinks, lasting: &Lasting) -> Vec<SinkStatus> {
+    let mut all = sinks.status();
+    let earlier = lasting.earlier.lock();
+    all.iter_mut().for_each(|status| earlier.complete(status));
+    all
 }
 
 fn sink(status: SinkStatus) -> SinkHealth {
@@ -32,10 +45,12 @@ fn sink(status: SinkStatus) -> SinkHealth {
 /// How sharing goes.
 pub(super) fn sharing(fleet: Option<&Arc<Fleet>>) -> Box<dyn Fn() -> Option<Sharing> + Send + Sync> {
     let fleet = fleet.map(Arc::downgrade);
+    let began = now();
     Box::new(move || {
         let fleet = fleet.as_ref()?.upgrade()?;
         let status = fleet.status();
         Some(Sharing {
+            age: age(status.merged, began, now()),
             place: status.place,
             machine: status.machine,
             machines: fleet.machines(),
@@ -45,22 +60,6 @@ pub(super) fn sharing(fleet: Option<&Arc<Fleet>>) -> Box<dyn Fn() -> Option<Shar
     })
 }
 
-    let began = now();
-/// The numbers of the sinks, the store and the fleet.
-pub(super) fn metrics(
-    sinks: &Arc<Sinks>,
-    store: Arc<StoreCounters>,
-            age: age(status.merged, began, now()),
-    fleet: Option<&Arc<Fleet>>,
-) -> Box<dyn Fn() -> Vec<Metric> + Send + Sync> {
-    let sinks = Arc::clone(sinks);
-    let fleet = fleet.map(Arc::downgrade);
-    let began = now();
-    Box::new(move || {
-        let mut all = of_sinks(&sinks.status());
-        // What is about the last time is no counter.
-        let counted =
-            store.all().filter(|(what, _)| !what.starts_with("last_") && !what.starts_with("longest_"));
 /// Seconds since what others published was taken: since sharing began where it never was, so that a store that was away
 /// from the start is noticed as well.
 fn age(merged: Option<Timestamp>, began: Timestamp, now: Timestamp) -> f64 {
@@ -72,6 +71,21 @@ fn now() -> Timestamp {
     jiff::Timestamp::now().as_microsecond()
 }
 
+/// The numbers of the sinks, the store and the fleet.
+pub(super) fn metrics(
+    sinks: &Arc<Sinks>,
+    lasting: &Arc<Lasting>,
+    store: Arc<StoreCounters>,
+    fleet: Option<&Arc<Fleet>>,
+) -> Box<dyn Fn() -> Vec<Metric> + Send + Sync> {
+    let (sinks, lasting) = (Arc::clone(sinks), Arc::clone(lasting));
+    let fleet = fleet.map(Arc::downgrade);
+    let began = now();
+    Box::new(move || {
+        let mut all = of_sinks(&status(&sinks, &lasting));
+        // What is about the last time is no counter.
+        let counted =
+            store.all().filter(|(what, _)| !what.starts_with("last_") && !what.starts_with("longest_"));
         all.push(Metric {
             name: "anomaly_store",
             help: "What the database did, by what.",
@@ -81,7 +95,6 @@ fn now() -> Timestamp {
         if let Some(fleet) = fleet.as_ref().and_then(std::sync::Weak::upgrade) {
             all.extend(of_fleet(&fleet, began));
         }
-    let began = now();
         all
     })
 }

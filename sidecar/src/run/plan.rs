@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anomaly_api::{Limits, Options, Tcp, Token};
 use anomaly_config::Config;
 use anomaly_lance::LanceStore;
-use anomaly_sinks::Sinks;
+use anomaly_sinks::Prepared;
 
 use crate::failure::{Failure, say};
 use crate::paths;
@@ -39,10 +39,20 @@ pub(super) fn store(config: &Config) -> Result<LanceStore, Failure> {
     Ok(LanceStore::open(place::options(&data(config)?, &config.agent.org))?)
 }
 
-/// Fails where the configuration names a secret that cannot be had, or cannot work otherwise, without opening anything.
-pub(super) fn check(config: &Config) -> Result<(), Failure> {
-    api(config)?;
-    Sinks::check(&config.backend.sinks).map_err(|error| Failure::new(error.to_string()))
+/// A configuration with what the files and variables held that it names: it can be followed again when they are gone.
+pub(super) struct Plan {
+    pub(super) config: Config,
+    pub(super) sinks: Prepared,
+    pub(super) api: Options,
+}
+
+impl Plan {
+    /// Reads what the configuration names. Opens nothing.
+    pub(super) fn of(config: Config) -> Result<Self, Failure> {
+        let sinks = Prepared::new(&config.backend.sinks, &host(&config));
+        let sinks = sinks.map_err(|error| Failure::new(error.to_string()))?;
+        Ok(Self { api: api(&config)?, sinks, config })
+    }
 }
 
 /// Whether the second is about another database than the first.
@@ -77,7 +87,7 @@ pub(super) fn sharing(config: &Config) -> Sharing {
 }
 
 /// Where and how the API listens.
-pub(super) fn api(config: &Config) -> Result<Options, Failure> {
+pub(crate) fn api(config: &Config) -> Result<Options, Failure> {
     let api = &config.api;
     let socket = paths::socket(config)?;
     let tcp = match api.listen {

@@ -11,7 +11,8 @@ use crate::watch::live::boot;
 use crate::watch::session::WAKING;
 
 use super::duty::Duty;
-use super::parts::{Lasting, Running};
+use super::lasting::Lasting;
+use super::parts::Running;
 use super::plan;
 
 /// Takes executions.

@@ -12,7 +12,7 @@ use crate::Sense;
 pub(super) fn health(answers: &Answers) -> Health {
     let Answers { about, parts } = answers;
     let sense = parts.senses.read();
-    let counters = parts.engine.counters();
+    let counters = answers.counters();
     let memory = parts.engine.memory();
     Health {
         version: about.version.to_owned(),

@@ -14,7 +14,7 @@ const WORKLOADS: usize = 200;
 pub(super) fn metrics(answers: &Answers) -> Vec<Metric> {
     let Answers { about, parts } = answers;
     let engine = &*parts.engine;
-    let counters = engine.counters();
+    let counters = answers.counters();
     let memory = engine.memory();
     let sense = parts.senses.read();
     let (findings, _) = parts.history.counts();

@@ -17,7 +17,7 @@ use anomaly_api::model::{
     Metric, SearchAnswer, SearchRequest, SinkHealth, Timeline as Lanes, TimelineQuery, Workload,
 };
 use anomaly_api::{Caller, Service, ServiceError};
-use anomaly_baseline::{Engine, Feedback, Pattern, RowView, Score, Timestamp};
+use anomaly_baseline::{CounterValues, Engine, Feedback, Pattern, RowView, Score, Timestamp};
 
 use crate::{History, Notices, Senses, Timeline};
 
@@ -70,6 +70,8 @@ pub struct About {
     pub memory_budget: usize,
     /// When the daemon was started, microseconds since the Unix epoch.
     pub started: Timestamp,
+    /// What engines counted since then that are closed by now.
+    pub earlier: CounterValues,
 }
 
 /// Numbers that others count: asked for each time.
@@ -108,6 +110,13 @@ impl Answers {
     /// Over these parts.
     pub fn new(about: About, parts: Parts) -> Self {
         Self { about, parts }
+    }
+
+    /// What was counted since the start of the daemon.
+    fn counters(&self) -> CounterValues {
+        let mut all = self.about.earlier;
+        all += self.parts.engine.counters();
+        all
     }
 
     fn engine(&self) -> Result<&Engine, ServiceError> {
