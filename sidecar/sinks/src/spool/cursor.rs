@@ -27,6 +27,11 @@ impl Cursor {
         Ok((Self(file), parse(&text[..length])))
     }
 
+    #[cfg(test)]
+    pub(super) const fn to(file: File) -> Self {
+        Self(file)
+    }
+
     pub(super) fn note(&self, position: Position) -> io::Result<()> {
         self.0.write_all_at(show(position).as_bytes(), 0)
     }

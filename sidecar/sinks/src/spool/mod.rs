@@ -195,12 +195,9 @@ impl Spool {
             if lines.len() < WRITE_BYTES && index + 1 < events.len() {
                 continue;
             }
-            match self.append_lines(&lines, records as u64) {
-                Ok(dropped) => appended.dropped += dropped,
-                Err(error) => {
-                    appended.error = Some(error);
-                    return appended;
-                }
+            if let Err(error) = self.append_lines(&lines, records as u64, &mut appended.dropped) {
+                appended.error = Some(error);
+                return appended;
             }
             appended.events += records;
             records = 0;
@@ -209,8 +206,9 @@ impl Spool {
         appended
     }
 
-    fn append_lines(&mut self, lines: &[u8], records: u64) -> io::Result<u64> {
-        let dropped = self.make_room(lines.len() as u64)?;
+    /// Counts in `dropped` what has to go, also where the lines cannot be written after all.
+    fn append_lines(&mut self, lines: &[u8], records: u64, dropped: &mut u64) -> io::Result<()> {
+        self.make_room(lines.len() as u64, dropped)?;
         let full = self.segments.back().is_none_or(|last| last.bytes() >= self.segment_bytes);
         if full || self.writer.is_none() {
             self.begin_segment()?;
@@ -219,13 +217,14 @@ impl Spool {
             return Err(io::Error::other("a segment that was begun is gone"));
         };
         if let Err(error) = writer.write_all(lines) {
-            // A part of it may be there. Where it cannot be taken away, reading stops before it.
-            let _ = writer.set_len(last.bytes());
-            self.writer = None;
+            // A part of it may be there. Where it cannot be taken away, reading stops before it, and nothing may follow.
+            if writer.set_len(last.bytes()).is_err() {
+                self.writer = None;
+            }
             return Err(error);
         }
         last.grow(lines.len() as u64, records);
-        Ok(dropped)
+        Ok(())
     }
 
     /// Removes everything.
@@ -237,6 +236,11 @@ impl Spool {
     }
 
     fn begin_segment(&mut self) -> io::Result<()> {
+        // One that the disk refused to fill makes place for the next: a disk that goes on refusing gets no more of them.
+        if let Some(last) = self.segments.back().filter(|last| last.bytes() == 0) {
+            remove(&segment::path(&self.folder, last.number()))?;
+            self.segments.pop_back();
+        }
         let number = self.next_segment;
         let path = segment::path(&self.folder, number);
         self.writer = Some(private(OpenOptions::new().append(true).create_new(true)).open(path)?);
@@ -249,10 +253,9 @@ impl Spool {
         Ok(())
     }
 
-    /// Drops the oldest segments until so many bytes fit; says how many events went that were neither delivered nor
-    /// handed out.
-    fn make_room(&mut self, bytes: u64) -> io::Result<u64> {
-        let mut dropped = 0;
+    /// Drops the oldest segments until so many bytes fit, and counts the events that go with them and were neither
+    /// delivered nor handed out.
+    fn make_room(&mut self, bytes: u64, dropped: &mut u64) -> io::Result<()> {
         while self.bytes() + bytes > self.max_bytes
             && let Some(first) = self.segments.front()
         {
@@ -264,19 +267,16 @@ impl Spool {
             } else {
                 0
             };
-            dropped += records - out;
             self.remove_first()?;
+            *dropped += records - out;
         }
-        Ok(dropped)
+        Ok(())
     }
 
     fn remove_first(&mut self) -> io::Result<()> {
         let Some(first) = self.segments.front() else { return Ok(()) };
         let number = first.number();
-        match fs::remove_file(segment::path(&self.folder, number)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
+        remove(&segment::path(&self.folder, number))?;
         self.segments.pop_front();
         if self.segments.is_empty() {
             self.writer = None;
@@ -371,6 +371,26 @@ impl Spool {
     /// Waits until what was appended is on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.writer.as_ref().map_or(Ok(()), File::sync_data)
+    }
+
+    /// Appends to this instead, until the next segment is begun.
+    #[cfg(test)]
+    pub(crate) fn write_to(&mut self, file: File) {
+        self.writer = Some(file);
+    }
+
+    /// Notes there how far delivery is.
+    #[cfg(test)]
+    pub(crate) fn note_to(&mut self, file: File) {
+        self.cursor = Cursor::to(file);
+    }
+}
+
+/// Removes a file that may be gone already.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -157,12 +157,84 @@ fn a_full_disk_is_an_error_that_loses_nothing_that_was_there() {
     let mut spool = open(&folder);
     append(&mut spool, 0..2);
     // A device that is always full, in place of the segment.
-    spool.writer = Some(OpenOptions::new().write(true).open("/dev/full").expect("/dev/full"));
+    spool.write_to(OpenOptions::new().write(true).open("/dev/full").expect("/dev/full"));
     let appended = spool.append(&events(2..4));
     assert_eq!(appended.events, 0);
     assert_eq!(appended.error.map(|error| error.kind()), Some(io::ErrorKind::StorageFull));
     append(&mut spool, 4..5);
     assert_eq!(spool.read(9, usize::MAX).events.len(), 3);
+}
+
+#[test]
+fn what_had_to_go_is_counted_though_the_disk_refuses_what_comes() {
+    let folder = TempDir::new().expect("a folder");
+    let mut spool = open(&folder);
+    let mut appended = 0;
+    while spool.bytes() + 10_000 < BOUND {
+        append(&mut spool, appended..appended + 5);
+        appended += 5;
+    }
+    assert!(spool.segments.back().is_some_and(|last| last.bytes() < spool.segment_bytes), "it is written to");
+    let oldest = spool.segments[0].records();
+    spool.write_to(OpenOptions::new().write(true).open("/dev/full").expect("/dev/full"));
+    let refused = spool.append(&events(appended..appended + 20));
+    assert!(refused.error.is_some());
+    assert_eq!((refused.events, refused.dropped), (0, oldest));
+    assert_eq!(spool.len() + refused.dropped, u64::from(appended));
+}
+
+#[test]
+fn a_segment_that_could_not_be_filled_makes_place_for_the_next() {
+    let folder = TempDir::new().expect("a folder");
+    let mut spool = open(&folder);
+    spool.begin_segment().expect("a segment");
+    for _ in 0..3 {
+        // A device that cannot even be cut.
+        spool.write_to(OpenOptions::new().write(true).open("/dev/full").expect("/dev/full"));
+        assert!(spool.append(&events(0..1)).error.is_some());
+        spool.begin_segment().expect("a segment");
+        assert_eq!(files(&folder).len(), 1);
+    }
+    append(&mut spool, 0..2);
+    assert_eq!(ids(&spool.read(9, usize::MAX).events), ids(&events(0..2)));
+    assert_eq!(files(&folder).len(), 1);
+}
+
+/// A small file system in memory, which is full sooner than its spool; `None` where it cannot be mounted.
+struct Small(TempDir);
+
+impl Small {
+    fn new() -> Option<Self> {
+        let folder = TempDir::new().expect("a folder");
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=64k", "none"]).arg(folder.path());
+        mount.output().is_ok_and(|output| output.status.success()).then_some(Self(folder))
+    }
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        // Lazily: a test that failed may still have files open there.
+        let _ = std::process::Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_disk_that_goes_on_refusing_gets_no_more_segments() {
+    let Some(small) = Small::new() else {
+        println!("skipped: no file system can be mounted");
+        return;
+    };
+    let mut spool = open(&small.0);
+    let filled = spool.append(&events(0..200));
+    assert!(filled.error.is_some(), "the file system is full: {filled:?}");
+    for _ in 0..20 {
+        assert!(spool.append(&events(200..400)).error.is_some());
+        assert!(files(&small.0).len() <= 1, "{:?}", files(&small.0));
+    }
+    append(&mut spool, 200..201);
+    let kept = ids(&events(0..filled.events as u32)).into_iter().chain(ids(&events(200..201)));
+    assert_eq!(ids(&spool.read(usize::MAX, usize::MAX).events), kept.collect::<Vec<_>>());
 }
 
 proptest! {
