@@ -93,12 +93,22 @@ pub(crate) struct Store {
     /// What was lost when it was last spoken of.
     told_losses: u64,
     losing: bool,
+    /// What is delivered could not be noted or deleted, and that was said.
+    untidy: bool,
 }
 
 impl Store {
     pub(crate) fn new(sink: Arc<Sink>, spool: Option<Spool>, notices: Arc<Notices>, plan: Plan) -> Self {
-        let mut store =
-            Self { sink, spool, notices, plan, spool_rests_until: None, told_losses: 0, losing: false };
+        let mut store = Self {
+            sink,
+            spool,
+            notices,
+            plan,
+            spool_rests_until: None,
+            told_losses: 0,
+            losing: false,
+            untidy: false,
+        };
         store.count_spool();
         let recovered = store.spool.as_ref().map_or(0, Spool::len);
         add(&store.sink.counters.recovered, recovered);
@@ -162,8 +172,7 @@ impl Store {
             add(&self.sink.counters.dropped_queue, dropped);
             self.spool_failed(&error, now);
         } else {
-            self.spool_rests_until = None;
-            self.sink.counters.health.lock().spool_error = None;
+            self.spool_works();
         }
         self.count_spool();
         self.tell_losses();
@@ -184,6 +193,7 @@ impl Store {
         self.settle(work);
         self.sink.counters.in_hand.store(0, Ordering::Relaxed);
         self.count_spool();
+        self.spool_works();
         true
     }
 
@@ -196,6 +206,10 @@ impl Store {
         }
         if self.spool.as_ref().is_none_or(Spool::is_exhausted) {
             self.losing = false;
+            // Nothing waits for the disk any more. When something does, a disk that still refuses is news again.
+            if !self.sink.queue.is_half_full() {
+                self.sink.counters.health.lock().spool_error = None;
+            }
         }
     }
 
@@ -264,13 +278,25 @@ impl Store {
 
     fn advance(&mut self, span: Span) {
         let Some(spool) = &mut self.spool else { return };
-        if let Err(error) = spool.advance(span) {
-            self.notices.say(&format!(
-                "sink {}: the spool cannot be tidied up ({error}), so that events may be sent again after a restart",
-                self.sink.name
-            ));
+        match spool.advance(span) {
+            Ok(()) => self.untidy = false,
+            Err(error) => {
+                if !std::mem::replace(&mut self.untidy, true) {
+                    self.notices.say(&format!(
+                        "sink {}: the spool cannot be tidied up ({error}), so that events may be sent again after a \
+                         restart",
+                        self.sink.name
+                    ));
+                }
+            }
         }
         self.count_spool();
+    }
+
+    /// It took what it was given.
+    fn spool_works(&mut self) {
+        self.spool_rests_until = None;
+        self.sink.counters.health.lock().spool_error = None;
     }
 
     fn count_spool(&mut self) {
@@ -308,3 +334,6 @@ impl Store {
         self.told_losses = lost;
     }
 }
+
+#[cfg(test)]
+mod tests;
