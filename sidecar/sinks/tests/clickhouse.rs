@@ -195,8 +195,9 @@ fn old_days_go(edition: Edition) {
     let left = server.ask("SELECT arraySort(groupArray(id)) FROM security_events WHERE length(id) = 1");
     assert!(left.starts_with("['0','6'"), "{left}");
 
-    // Somebody else's partitions are left alone.
-    server.ask("DROP TABLE security_events");
+    // Somebody else's partitions are left alone. Moved and not dropped: the old server stumbles over a table that goes while
+    // it deletes that table's parts.
+    server.ask("RENAME TABLE security_events TO before");
     server.ask("CREATE TABLE security_events (id String, date Date) ENGINE = MergeTree() PARTITION BY toYYYYMM(date) ORDER BY id");
     server.ask("INSERT INTO security_events (id, date) VALUES ('old', '2001-01-01')");
     drop(sinks);
