@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
@@ -33,6 +34,17 @@ impl<T: DeserializeOwned + Checked> FromRequestParts<Arc<Shared>> for Query<T> {
         })?;
         query.0.check().map_err(|reason| Refusal::bad_request(&reason))?;
         Ok(Self(query.0))
+    }
+}
+
+/// The query string of what takes no keys, so that a slip is not taken for a wish there either.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoKeys {}
+
+impl Checked for NoKeys {
+    fn check(&self) -> Result<(), String> {
+        Ok(())
     }
 }
 

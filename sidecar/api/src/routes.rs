@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::ask::json;
-use crate::extract::{Body, Query};
+use crate::extract::{Body, NoKeys, Query};
 use crate::guard;
 use crate::model::{
     Decided, Decision, ExecutionDetail, Findings, FindingsQuery, GivenDecision, Health, HeldGroup, HeldQuery,
@@ -66,7 +66,7 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 /// Over everything that is known of all workloads: learned, held and denied.
 #[utoipa::path(post, path = "/security/search", tag = "search", request_body = SearchRequest,
     responses((status = 200, description = "What matches, the best first", body = SearchAnswer)))]
-async fn search(State(shared): Asked, Body(request): Body<SearchRequest>) -> Answer {
+async fn search(State(shared): Asked, _: Query<NoKeys>, Body(request): Body<SearchRequest>) -> Answer {
     shared.answer(move |service| service.search(&request)).await
 }
 
@@ -84,6 +84,7 @@ async fn findings(State(shared): Asked, Query(query): Query<FindingsQuery>) -> A
     responses((status = 200, description = "The execution", body = ExecutionDetail)))]
 async fn execution(
     State(shared): Asked,
+    _: Query<NoKeys>,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Answer {
     let id = id.map(|Path(id)| id).ok().filter(|id| check::is_execution(id)).ok_or_else(|| {
@@ -95,7 +96,7 @@ async fn execution(
 /// Every workload, by name.
 #[utoipa::path(get, path = "/v1/workloads", tag = "workloads",
     responses((status = 200, description = "The workloads", body = Vec<Workload>)))]
-async fn workloads(State(shared): Asked) -> Answer {
+async fn workloads(State(shared): Asked, _: Query<NoKeys>) -> Answer {
     shared.answer(|service| service.workloads()).await
 }
 
@@ -119,6 +120,7 @@ async fn held(State(shared): Asked, Query(query): Query<HeldQuery>) -> Answer {
 async fn decide(
     State(shared): Asked,
     Extension(caller): Extension<Caller>,
+    _: Query<NoKeys>,
     Body(decision): Body<Decision>,
 ) -> Answer {
     shared.answer(move |service| service.decide(&decision, caller)).await
@@ -127,14 +129,14 @@ async fn decide(
 /// Who decided what, the latest first.
 #[utoipa::path(get, path = "/v1/decisions", tag = "decisions",
     responses((status = 200, description = "Decisions", body = Vec<GivenDecision>)))]
-async fn decisions(State(shared): Asked) -> Answer {
+async fn decisions(State(shared): Asked, _: Query<NoKeys>) -> Answer {
     shared.answer(|service| service.decisions()).await
 }
 
 /// How the daemon is, with every loss.
 #[utoipa::path(get, path = "/v1/health", tag = "health",
     responses((status = 200, description = "Its health", body = Health)))]
-async fn health(State(shared): Asked) -> Answer {
+async fn health(State(shared): Asked, _: Query<NoKeys>) -> Answer {
     let write =
         |service: &dyn Service| serde_json::to_vec(&service.health()).map_err(|_| Refusal::internal());
     Ok(json(shared.ask(&shared.vitals, write).await?))
@@ -144,7 +146,7 @@ async fn health(State(shared): Asked) -> Answer {
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, description = "Numbers as OpenMetrics text", body = String,
         content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8")))]
-async fn metrics_text(State(shared): Asked) -> Answer {
+async fn metrics_text(State(shared): Asked, _: Query<NoKeys>) -> Answer {
     let counters = shared.counters.clone();
     let write = move |service: &dyn Service| {
         let mut families = service.metrics();
@@ -167,14 +169,14 @@ struct Alive {
 /// Whether the server answers at all. Needs no token.
 #[utoipa::path(get, path = "/healthz", tag = "health",
     responses((status = 200, description = "It does", body = Alive)))]
-async fn healthz() -> Response {
+async fn healthz(_: Query<NoKeys>) -> Response {
     axum::Json(Alive { status: "ok" }).into_response()
 }
 
 /// Whether executions are watched and scored. Needs no token.
 #[utoipa::path(get, path = "/readyz", tag = "health",
     responses((status = 200, description = "They are", body = Alive)))]
-async fn readyz(State(shared): Asked) -> Answer {
+async fn readyz(State(shared): Asked, _: Query<NoKeys>) -> Answer {
     let reasons = shared.ask(&shared.vitals, |service| Ok(service.not_ready())).await?;
     if reasons.is_empty() {
         return Ok(axum::Json(Alive { status: "ready" }).into_response());
@@ -185,7 +187,7 @@ async fn readyz(State(shared): Asked) -> Answer {
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "health",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-async fn openapi_json(State(shared): Asked) -> Response {
+async fn openapi_json(State(shared): Asked, _: Query<NoKeys>) -> Response {
     json(shared.openapi.clone())
 }
 

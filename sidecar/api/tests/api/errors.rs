@@ -63,6 +63,30 @@ fn queries_that_make_no_sense() {
             assert_eq!(code, "bad_request", "{query}");
             assert!(message.contains(said), "{query}: {message}");
         }
+        // Where there are no keys, every one is a slip.
+        let id = "0".repeat(32);
+        let execution = format!("/v1/executions/{id}");
+        for path in [
+            &*execution,
+            "/v1/workloads",
+            "/v1/decisions",
+            "/v1/health",
+            "/metrics",
+            "/healthz",
+            "/readyz",
+            "/openapi.json",
+        ] {
+            let (code, message) = door.get(&format!("{path}?limit=5")).error(400);
+            assert_eq!(code, "bad_request", "{path}");
+            assert!(message.contains("unknown field `limit`"), "{path}: {message}");
+        }
+        for (path, body) in [
+            ("/security/search?mode=words", r#"{"query":"bash"}"#),
+            ("/v1/decisions?dry_run=true", r#"{"action":"learn","workload":"host","seconds":60}"#),
+        ] {
+            assert!(door.post(path, body).error(400).1.contains("unknown field"), "{path}");
+        }
+        assert_eq!(door.get("/v1/decisions").json(), serde_json::json!([]), "nothing was decided");
         let long = format!("/v1/findings?workload={}", "x".repeat(251));
         assert!(door.get(&long).error(400).1.contains("250 characters"));
         door.get(&format!("/v1/findings?workload={}", "x".repeat(250))).json();
