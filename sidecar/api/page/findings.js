@@ -7,42 +7,18 @@ import { level, nothing, program, scored, state, workload } from './pieces.js';
 import { foreign } from './text.js';
 
 const PAGE = 50;
-const KEPT = 500;
 
-/** Findings that were shown lately, so that their details need not be looked for. */
-const lately = new Map();
-
-/** The finding of this id, or nothing where it is forgotten. There is no question for one: the list is read until it comes. */
+/** The finding of this id as it is now, or nothing where it is forgotten. */
 export async function findingOf(id, signal) {
-  if (lately.has(id)) return lately.get(id);
-  for (let after; ;) {
-    const answer = await ask('v1/findings', { limit: 1000, after }, signal);
-    const found = answer.findings.find((finding) => finding.id === id);
-    if (found) {
-      keep([found]);
-      return found;
-    }
-    if (!answer.next) return undefined;
-    after = answer.next;
+  try {
+    return await ask(`v1/findings/${encodeURIComponent(id)}`, {}, signal);
+  } catch (error) {
+    if (error.status === 404) return undefined;
+    throw error;
   }
 }
 
-export async function loadFindings(parameters, signal) {
-  const answer = await ask('v1/findings', { limit: PAGE, ...parameters }, signal);
-  keep(answer.findings);
-  return answer;
-}
-
-function keep(findings) {
-  for (const finding of findings) {
-    lately.delete(finding.id);
-    lately.set(finding.id, finding);
-  }
-  for (const id of lately.keys()) {
-    if (lately.size <= KEPT) break;
-    lately.delete(id);
-  }
-}
+export const loadFindings = (parameters, signal) => ask('v1/findings', { limit: PAGE, ...parameters }, signal);
 
 /** Shows `findings` in `parent`, under a heading for each day. */
 export function showFindings(parent, findings) {

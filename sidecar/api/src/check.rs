@@ -105,6 +105,11 @@ impl Checked for Decision {
     }
 }
 
+/// Whether it can be a finding's id: f and 16 hexadecimal digits.
+pub(crate) fn is_finding(id: &str) -> bool {
+    id.len() == 17 && id.strip_prefix('f').is_some_and(hexadecimal)
+}
+
 /// Whether it can be an execution's id: 32 hexadecimal digits.
 pub(crate) fn is_execution(id: &str) -> bool {
     id.len() == 32 && hexadecimal(id)

@@ -16,8 +16,8 @@ use crate::ask::json;
 use crate::extract::{Body, NoKeys, Query};
 use crate::guard;
 use crate::model::{
-    Decided, Decision, ExecutionDetail, Findings, FindingsQuery, GivenDecision, Health, HeldGroup, HeldQuery,
-    SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    HeldQuery, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
 };
 use crate::refusal::{ErrorCode, Refusal};
 use crate::shared::Shared;
@@ -31,6 +31,7 @@ fn described() -> OpenApiRouter<Arc<Shared>> {
     OpenApiRouter::with_openapi(openapi::preamble())
         .routes(routes!(search))
         .routes(routes!(findings))
+        .routes(routes!(finding))
         .routes(routes!(execution))
         .routes(routes!(workloads))
         .routes(routes!(timeline))
@@ -75,6 +76,22 @@ async fn search(State(shared): Asked, _: Query<NoKeys>, Body(request): Body<Sear
     responses((status = 200, description = "Findings, the latest first", body = Findings)))]
 async fn findings(State(shared): Asked, Query(query): Query<FindingsQuery>) -> Answer {
     shared.answer(move |service| service.findings(&query)).await
+}
+
+/// One finding as it is now.
+#[utoipa::path(get, path = "/v1/findings/{id}", tag = "findings", params(
+        ("id" = String, Path, description = "`f` and 16 hexadecimal digits", pattern = "^f[0-9a-f]{16}$",
+            min_length = 17, max_length = 17)),
+    responses((status = 200, description = "The finding", body = Finding)))]
+async fn finding(
+    State(shared): Asked,
+    _: Query<NoKeys>,
+    id: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Answer {
+    let id = id.map(|Path(id)| id).ok().filter(|id| check::is_finding(id)).ok_or_else(|| {
+        Refusal::bad_request("a finding's id is f and 16 hexadecimal digits: take it from /v1/findings")
+    })?;
+    shared.answer(move |service| service.finding(&id)).await
 }
 
 /// One execution beside what its workload knows now.

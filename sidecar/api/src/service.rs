@@ -1,8 +1,8 @@
 //! What the daemon has to be able to answer.
 
 use crate::model::{
-    Decided, Decision, ExecutionDetail, Findings, FindingsQuery, GivenDecision, Health, HeldGroup, HeldQuery,
-    Metric, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    HeldQuery, Metric, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
 };
 
 /// Why a question has no answer. The sentence is for whoever asked.
@@ -39,6 +39,12 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// A bound that is none; a cursor that names nothing (not found: it may have been forgotten since).
     fn findings(&self, query: &FindingsQuery) -> Result<Findings, ServiceError>;
+
+    /// One finding as it is now.
+    ///
+    /// # Errors
+    /// Where nothing of this id is remembered.
+    fn finding(&self, id: &str) -> Result<Finding, ServiceError>;
 
     /// One execution that is still remembered, beside what its workload knows now.
     ///

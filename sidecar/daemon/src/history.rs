@@ -75,6 +75,8 @@ struct Inner {
     order: BTreeMap<(Timestamp, u64), (Day, Id)>,
     /// Where novel executions are, by id.
     places: HashMap<String, (Day, Id)>,
+    /// Where findings are, by id.
+    ids: HashMap<String, (Day, Id)>,
     bytes: usize,
     recent: VecDeque<Arc<ScoredExecution>>,
     recent_bytes: usize,
@@ -128,6 +130,12 @@ impl History {
                 .map(|execution| (Arc::clone(execution), Some(finding.id.clone())));
         }
         inner.recent.iter().rev().find(|execution| execution.id == id).map(|found| (Arc::clone(found), None))
+    }
+
+    /// One finding that is remembered.
+    pub(crate) fn finding(&self, id: &str) -> Option<Finding> {
+        let inner = self.inner.lock();
+        inner.findings.get(inner.ids.get(id)?).cloned()
     }
 
     /// At most `limit` findings that `wanted` takes, the latest first, from behind the one of the id `after`; `None` where
@@ -190,6 +198,9 @@ impl Inner {
         finding.last = finding.last.max(time);
         self.order.insert((finding.last, finding.number), key);
         let is_new = finding.executions.is_empty();
+        if is_new {
+            self.ids.insert(finding.id.clone(), key);
+        }
         let mut gone = None;
         if execution.score > finding.example.score || is_new {
             let before = std::mem::replace(&mut finding.example, Arc::clone(execution));
@@ -225,6 +236,7 @@ impl Inner {
     fn drop_oldest(&mut self) -> u64 {
         let Some(((last, _), place)) = self.order.pop_first() else { return 0 };
         let Some(finding) = self.findings.remove(&place) else { return 0 };
+        self.ids.remove(&finding.id);
         self.forgotten_until = self.forgotten_until.max(Some(last));
         let example = (!has(&finding.executions, &finding.example.id)).then_some(&finding.example);
         for execution in finding.executions.iter().chain(example) {
@@ -320,6 +332,7 @@ pub(crate) mod tests {
         assert_eq!(of("nothing"), None);
         let inner = history.inner.lock();
         assert_eq!(inner.places.len(), LATEST + 1);
+        assert_eq!(inner.ids.len(), 1);
         let kept: usize = finding.executions.iter().chain([&finding.example]).map(|kept| size(kept)).sum();
         assert_eq!(inner.bytes, kept, "every byte is accounted for");
     }
@@ -337,6 +350,11 @@ pub(crate) mod tests {
         assert_eq!(kept as u64 + dropped, 500);
         assert!(history.remembered_since().is_some());
         assert_eq!(history.inner.lock().places.len(), kept);
+        assert_eq!(history.inner.lock().ids.len(), kept);
+        for finding in all(&history) {
+            assert_eq!(history.finding(&finding.id).map(|found| found.last), Some(finding.last));
+        }
+        assert!(history.finding("f0000000000000000").is_none());
         let times: Vec<_> = all(&history).iter().map(|finding| finding.last).collect();
         assert!(times.is_sorted_by(|a, b| a >= b), "the latest first");
     }

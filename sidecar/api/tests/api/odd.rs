@@ -1,8 +1,8 @@
 //! A service that does what it is told before it answers: wait, panic, refuse.
 
 use anomaly_api::model::{
-    Decided, Decision, ExecutionDetail, Findings, FindingsQuery, GivenDecision, Health, HeldGroup, HeldQuery,
-    Metric, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    HeldQuery, Metric, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
 };
 use anomaly_api::{Caller, Service, ServiceError};
 
@@ -32,6 +32,11 @@ impl<F: Fn(&str) -> Result<(), ServiceError> + Send + Sync + 'static> Service fo
     fn findings(&self, query: &FindingsQuery) -> Result<Findings, ServiceError> {
         (self.before)("findings")?;
         self.inner.findings(query)
+    }
+
+    fn finding(&self, id: &str) -> Result<Finding, ServiceError> {
+        (self.before)("finding")?;
+        self.inner.finding(id)
     }
 
     fn execution(&self, id: &str) -> Result<ExecutionDetail, ServiceError> {

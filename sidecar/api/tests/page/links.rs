@@ -42,6 +42,31 @@ fn deep_links_open_what_they_name() {
 }
 
 #[test]
+fn a_finding_that_happens_again_is_shown_as_it_is_now() {
+    let Some(page) = Page::open(60) else { return };
+    let all = page.service.findings(&FindingsQuery { limit: Some(60), ..Default::default() }).unwrap();
+    let finding = all.findings.iter().find(|finding| finding.count > 1).expect("one of several executions");
+    page.visit(&format!("#/finding/{}", finding.id));
+    assert!(page.text("summary").contains(&format!("{} novel executions", finding.count)));
+    // It is asked for by its id, however far behind it is, and every time.
+    page.browser.run(
+        "window.asked = [];
+         const really = fetch;
+         window.fetch = async (path, options) => {
+           const answer = await really(path, options);
+           asked.push(path);
+           if (!path.startsWith('v1/findings')) return answer;
+           return new Response(JSON.stringify({ ...(await answer.json()), count: 4321 }));
+         };",
+    );
+    page.refresh();
+    page.wait("document.querySelector('summary').innerText.includes('4,321 novel executions')");
+    let asked = page.value("asked.filter((path) => path.startsWith('v1/findings'))");
+    assert_eq!(asked, serde_json::json!([format!("v1/findings/{}", finding.id)]));
+    page.is_clean();
+}
+
+#[test]
 fn links_to_what_is_gone_say_so() {
     let Some(page) = Page::open(20) else { return };
     let gone = "0".repeat(32);

@@ -52,6 +52,15 @@ impl Answers {
         })
     }
 
+    pub(super) fn one(&self, id: &str) -> Result<Shown, ServiceError> {
+        let finding = self.parts.history.finding(id);
+        finding.and_then(|finding| self.shown(&[finding]).pop()).ok_or_else(|| {
+            ServiceError::NotFound(
+                "no finding with this id is remembered any more; /v1/findings lists them".into(),
+            )
+        })
+    }
+
     fn shown(&self, findings: &[Finding]) -> Vec<Shown> {
         let any: HashSet<_> = findings.iter().map(|finding| &*finding.example.workload).collect();
         let decided =

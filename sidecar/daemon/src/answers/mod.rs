@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anomaly_api::model::{
-    Decided, Decision, ExecutionDetail, Findings, FindingsQuery, GivenDecision, Health, HeldGroup, HeldQuery,
-    Metric, SearchAnswer, SearchRequest, SinkHealth, Timeline as Lanes, TimelineQuery, Workload,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    HeldQuery, Metric, SearchAnswer, SearchRequest, SinkHealth, Timeline as Lanes, TimelineQuery, Workload,
 };
 use anomaly_api::{Caller, Service, ServiceError};
 use anomaly_baseline::{CounterValues, Engine, Feedback, Pattern, RowView, Score, Timestamp};
@@ -131,6 +131,10 @@ impl Answers {
 impl Service for Answers {
     fn findings(&self, query: &FindingsQuery) -> Result<Findings, ServiceError> {
         self.find(query)
+    }
+
+    fn finding(&self, id: &str) -> Result<Finding, ServiceError> {
+        self.one(id)
     }
 
     fn execution(&self, id: &str) -> Result<ExecutionDetail, ServiceError> {
