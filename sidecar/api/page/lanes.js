@@ -54,12 +54,20 @@ export function lanes(context, { named = true } = {}) {
     };
     fill(
       rest,
-      timeline.lanes.length === 0 ? nothing('Nothing ran in this stretch of time.') : null,
+      timeline.lanes.length === 0 && timeline.left_out === 0 ? nothing('Nothing ran in this stretch of time.') : null,
       hidden > 0
         ? h(
             'button',
             { type: 'button', 'data-key': 'more lanes', onclick: show },
             `Show ${count(Math.min(STEP, hidden))} more of ${counted(hidden, 'quieter lane')}`,
+          )
+        : null,
+      timeline.left_out > 0
+        ? h(
+            'p.dim',
+            {},
+            `${counted(timeline.left_out, 'workload')} with lower scores ran as well and ${timeline.left_out === 1 ? 'has' : 'have'} no lane here. `,
+            h('a', { href: '#/workloads', 'data-key': 'left out' }, 'Each has its own page.'),
           )
         : null,
     );

@@ -90,7 +90,7 @@ export function workloadView(root, route, context) {
     async load(signal) {
       const [workloads, timeline, found, groups] = await Promise.all([
         ask('v1/workloads', {}, signal),
-        ask('v1/timeline', stretch(86_400), signal),
+        ask('v1/timeline', { ...stretch(86_400), workload: name }, signal),
         loadFindings({ workload: name, limit: 20 }, signal),
         ask('v1/held', { workload: name }, signal),
       ]);

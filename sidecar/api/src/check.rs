@@ -36,7 +36,8 @@ impl Checked for FindingsQuery {
 
 impl Checked for TimelineQuery {
     fn check(&self) -> Result<(), String> {
-        let Self { since, until, step } = self;
+        let Self { workload, since, until, step } = self;
+        name("workload", workload.as_deref())?;
         time("since", *since)?;
         time("until", *until)?;
         within("step", step.map(u64::from), 60, 86_400)?;

@@ -79,14 +79,15 @@ impl Timeline {
         }
     }
 
-    /// What happened from `since` to `until` in steps of `step` seconds; at most `step * buckets` is answered. The time
-    /// when a workload had learned enough comes from `learned_at`; workloads that it does not know any more have none.
+    /// What happened from `since` to `until` in steps of `step` seconds, of the workloads that `wanted` takes. The time when
+    /// a workload had learned enough comes from `learned_at`; workloads that it does not know any more have none.
     pub fn answer(
         &self,
         since: Timestamp,
         until: Timestamp,
         step: u32,
         critical: Score,
+        wanted: &dyn Fn(&str) -> bool,
         learned_at: &dyn Fn(&str) -> Option<f64>,
     ) -> Answer {
         let width = i64::from(step.max(60)) / 60;
@@ -109,8 +110,10 @@ impl Timeline {
             .filter_map(|(number, cells)| Some((Arc::clone(inner.names.get(number as usize)?), cells)))
             .collect();
         drop(inner);
+        lanes.retain(|(workload, _)| wanted(workload));
         let highest = |cells: &[(u32, Cell)]| cells.iter().map(|(_, cell)| cell.highest).max();
         lanes.sort_by(|a, b| highest(&b.1).cmp(&highest(&a.1)).then(a.0.cmp(&b.0)));
+        let left_out = lanes.len().saturating_sub(MAX_LANES);
         lanes.truncate(MAX_LANES);
         let lane = |(workload, cells): (Arc<str>, Vec<(u32, Cell)>)| Lane {
             learned_at: learned_at(&workload),
@@ -131,6 +134,7 @@ impl Timeline {
             step: u32::try_from(width * 60).unwrap_or(u32::MAX),
             critical: critical.value(),
             lanes: lanes.into_iter().map(lane).collect(),
+            left_out,
         }
     }
 }
@@ -207,8 +211,8 @@ mod tests {
         timeline.add(&db, HOUR + 8 * MINUTE, None, false);
         // A clock that was set back.
         timeline.add(&db, HOUR + MINUTE, score(100), false);
-        let answer = timeline
-            .answer(HOUR, HOUR + 10 * MINUTE, 300, Score::ZERO, &|name| (name == "web").then_some(1.0));
+        let learned_at = |name: &str| (name == "web").then_some(1.0);
+        let answer = timeline.answer(HOUR, HOUR + 10 * MINUTE, 300, Score::ZERO, &|_| true, &learned_at);
         assert_eq!((answer.since, answer.step), (3600.0, 300));
         let [first, second] = &answer.lanes[..] else { panic!("two lanes: {answer:?}") };
         assert_eq!((first.workload.as_str(), first.learned_at), ("db", None));
@@ -216,6 +220,23 @@ mod tests {
         assert_eq!(first.buckets, [bucket(0, 1, 0, Some(0.01)), bucket(1, 2, 1, Some(0.91))]);
         assert_eq!(second.buckets, [bucket(0, 5, 0, Some(0.0)), bucket(1, 5, 0, Some(0.0))]);
         assert_eq!(second.learned_at, Some(1.0));
+    }
+
+    #[test]
+    fn the_quietest_lanes_are_left_out_and_can_be_asked_for() {
+        let timeline = Timeline::default();
+        for n in 0..MAX_LANES as u16 + 50 {
+            timeline.add(&format!("w{n}").into(), HOUR, score(9000 - n), true);
+        }
+        let answer = |wanted: &dyn Fn(&str) -> bool| {
+            timeline.answer(HOUR, HOUR + MINUTE, 60, Score::ZERO, wanted, &|_| None)
+        };
+        let all = answer(&|_| true);
+        assert_eq!((all.lanes.len(), all.left_out), (MAX_LANES, 50));
+        assert!(all.lanes.iter().all(|lane| lane.workload != "w249"));
+        let quiet = answer(&|name| name == "w249");
+        assert_eq!((quiet.lanes.len(), quiet.left_out), (1, 0));
+        assert_eq!(quiet.lanes[0].buckets[0].executions, 1);
     }
 
     #[test]

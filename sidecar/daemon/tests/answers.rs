@@ -252,19 +252,27 @@ fn workloads_their_growth_and_their_days() {
     assert_eq!(web.growth.len(), 14);
     assert_eq!(web.growth.iter().map(|day| day.learned).sum::<usize>(), 3);
     assert_eq!(web.growth[13].learned, 3, "all of it on the last day: {:?}", web.growth);
-    let query = TimelineQuery { since: Some(START), until: Some(START + 7200.0), step: Some(3600) };
+    let query = TimelineQuery {
+        workload: Some("w?b".into()),
+        since: Some(START),
+        until: Some(START + 7200.0),
+        step: Some(3600),
+    };
     let timeline = machine.answers.timeline(&query).unwrap();
     let [lane] = &timeline.lanes[..] else { panic!("one lane: {timeline:?}") };
-    assert_eq!(timeline.critical, 0.95);
+    assert_eq!((timeline.critical, timeline.left_out), (0.95, 0));
+    let other = TimelineQuery { workload: Some("db*".into()), ..query.clone() };
+    assert!(machine.answers.timeline(&other).unwrap().lanes.is_empty());
     assert!(lane.learned_at.is_some());
     assert_eq!(
         lane.buckets.iter().map(|bucket| (bucket.executions, bucket.novel)).collect::<Vec<_>>(),
         [(60, 0), (1, 1)]
     );
     for wrong in [
-        TimelineQuery { since: Some(START), until: Some(START), step: None },
-        TimelineQuery { since: Some(0.0), until: Some(START), step: None },
-        TimelineQuery { since: Some(START), until: Some(START + 60.0), step: Some(61) },
+        TimelineQuery { since: Some(START), until: Some(START), ..Default::default() },
+        TimelineQuery { since: Some(0.0), until: Some(START), ..Default::default() },
+        TimelineQuery { since: Some(START), until: Some(START + 60.0), step: Some(61), ..Default::default() },
+        TimelineQuery { workload: Some(String::new()), ..query.clone() },
     ] {
         assert!(matches!(machine.answers.timeline(&wrong), Err(ServiceError::Invalid(_))), "{wrong:?}");
     }

@@ -50,6 +50,9 @@ pub struct GrowthDay {
 #[serde(default, deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct TimelineQuery {
+    /// Only of workloads that this name or pattern (`*`, `?`) matches.
+    #[param(min_length = 1, max_length = 250)]
+    pub workload: Option<String>,
     /// From when; a day ago where nothing is said.
     #[param(minimum = 0, maximum = 253402300799_i64)]
     pub since: Option<f64>,
@@ -72,8 +75,10 @@ pub struct Timeline {
     pub step: u32,
     /// From which score what is novel is critical, as configured.
     pub critical: f64,
-    /// One lane a workload, those with the highest scores first.
+    /// One lane a workload, those with the highest scores first, at most 200.
     pub lanes: Vec<Lane>,
+    /// How many workloads ran besides and have no lane here; ask for them by name.
+    pub left_out: usize,
 }
 
 /// A workload over time.

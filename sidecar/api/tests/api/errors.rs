@@ -53,6 +53,8 @@ fn queries_that_make_no_sense() {
             ("findings?%1b[31m=%e2%80%ae", "\\x1b[31m"),
             ("held?state=waiting", "state"),
             ("timeline?step=61", "step"),
+            ("timeline?workload=", "workload"),
+            ("timeline?name=host", "name"),
             ("timeline?since=20&until=10", "since"),
             ("timeline?since=0&step=60", "buckets"),
             ("executions/abc", "32 hexadecimal"),

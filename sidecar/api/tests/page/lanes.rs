@@ -1,5 +1,7 @@
 //! Lanes by keyboard and by pointer.
 
+use anomaly_api::Service;
+use anomaly_api::model::TimelineQuery;
 use serde_json::json;
 
 use crate::support::{ENTER, LEFT, PAGE_UP, Page};
@@ -68,5 +70,27 @@ fn a_pointer_means_the_novel_bucket_nearby() {
     page.visit("#/?span=604800");
     assert_eq!(page.value("document.querySelector('select').value"), json!("604800"));
     assert!(page.count(".tick") >= 4);
+    page.is_clean();
+}
+
+#[test]
+fn a_workload_whose_lane_is_left_out_has_it_on_its_own_page() {
+    let Some(page) = Page::open(400) else { return };
+    let all = page.service.timeline(&TimelineQuery::default()).unwrap();
+    assert!(all.left_out > 0);
+    let workloads = page.service.workloads().unwrap();
+    let quiet = workloads
+        .iter()
+        .map(|workload| &workload.workload)
+        .find(|name| all.lanes.iter().all(|lane| lane.workload != **name))
+        .expect("one is left out");
+    page.wait(&format!(
+        "document.querySelector('.lanes-frame').innerText.includes('{} workloads with lower scores')",
+        all.left_out
+    ));
+    let address = page.value(&format!("encodeURIComponent({})", json!(quiet)));
+    page.visit(&format!("#/workload/{}", address.as_str().expect("text")));
+    assert_eq!(page.count(".strip"), 1);
+    assert!(!page.text(".lanes-frame").contains("Nothing ran"), "{}", page.text(".lanes-frame"));
     page.is_clean();
 }

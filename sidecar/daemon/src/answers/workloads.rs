@@ -7,7 +7,7 @@ use anomaly_api::ServiceError;
 use anomaly_api::model::{GrowthDay, Timeline as Lanes, TimelineQuery, Workload};
 use anomaly_baseline::{Engine, Score, Timestamp, WorkloadStatus, utc_day};
 
-use super::{micros, seconds};
+use super::{micros, pattern, seconds};
 use crate::Timeline;
 
 /// Days of growth.
@@ -83,6 +83,8 @@ pub(super) fn timeline(
     query: &TimelineQuery,
     now: Timestamp,
 ) -> Result<Lanes, ServiceError> {
+    let workload = pattern(query.workload.as_ref())?;
+    let wanted = |name: &str| workload.as_ref().is_none_or(|pattern| pattern.matches(name));
     let until = query.until.map_or(Ok(now), micros)?;
     let since = query.since.map_or(Ok(until - DAY), micros)?;
     if since >= until || until - since > LONGEST {
@@ -102,5 +104,5 @@ pub(super) fn timeline(
         .into_iter()
         .filter_map(|status| Some((status.workload.to_string(), seconds(status.learned_at?))))
         .collect();
-    Ok(timeline.answer(since, until, step, critical, &|workload| learned.get(workload).copied()))
+    Ok(timeline.answer(since, until, step, critical, &wanted, &|workload| learned.get(workload).copied()))
 }
