@@ -1,12 +1,20 @@
 // What the daemon is asked, and nothing else is: every request goes to where the page came from.
 
 const TOKEN = 'anomaly.token';
-const PATIENCE = 15_000; // milliseconds
+
+/** Milliseconds for an answer: more than the minute that `api.timeout` may have, so that nothing is asked twice at once. */
+const PATIENCE = 75_000;
 
 /** Answers that mean later: too slow, too busy, still loading. */
 const LATER = [408, 429, 502, 503, 504];
 
-/** Why there is no answer. `kind` is `token`, `refused` or, where it may come later, `silent`; the message is for a person. */
+/** What a token can consist of. Others cannot be sent. */
+const TOKENS = /^[\x21-\x7e]+$/;
+
+/**
+ * Why there is no answer. `kind` is `token`, `refused` or, where it may come later, `silent` (nobody is there) or `busy`
+ * (the daemon is there, and asking sooner would not help it); the message is for a person.
+ */
 export class ApiError extends Error {
   constructor(kind, message, status = 0) {
     super(message);
@@ -17,10 +25,21 @@ export class ApiError extends Error {
 
 /** Takes the token out of `#token=...`, so that it stays neither in the address bar nor in the history. */
 export function takeToken() {
-  const found = /^#token=([^&]*)/.exec(location.hash);
-  if (!found) return;
-  setToken(decodeURIComponent(found[1]));
+  const mark = '#token=';
+  if (!location.hash.startsWith(mark)) return;
+  const given = location.hash.slice(mark.length);
+  // Before anything else, whatever the rest turns out to be.
   history.replaceState(null, '', `${location.pathname}${location.search}#/`);
+  setToken(given.replace(/(?:%[0-9a-f]{2})+/gi, decoded));
+}
+
+/** What a run of `%41` stands for; itself where it stands for nothing. */
+function decoded(run) {
+  try {
+    return decodeURIComponent(run);
+  } catch {
+    return run;
+  }
 }
 
 /** Keeps the token for this tab, until it is closed. */
@@ -46,6 +65,7 @@ export function tell(path, body, signal = undefined) {
 
 async function request(path, options, signal) {
   const token = sessionStorage.getItem(TOKEN);
+  if (token && !TOKENS.test(token)) throw new ApiError('token', 'This is no token.');
   const headers = { Accept: 'application/json', ...options.headers };
   if (token) headers.Authorization = `Bearer ${token}`;
   const timeout = AbortSignal.timeout(PATIENCE);
@@ -63,14 +83,12 @@ async function request(path, options, signal) {
     answer = await response.text();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError(
-      'silent',
-      timeout.aborted ? 'The daemon took too long to answer.' : 'The daemon does not answer.',
-    );
+    if (timeout.aborted) throw new ApiError('busy', 'The daemon took too long to answer.');
+    throw new ApiError('silent', 'The daemon does not answer.');
   }
   if (response.ok) return JSON.parse(answer);
   const message = sentence(answer) ?? `The daemon answered ${response.status}.`;
-  const kind = response.status === 401 ? 'token' : LATER.includes(response.status) ? 'silent' : 'refused';
+  const kind = response.status === 401 ? 'token' : LATER.includes(response.status) ? 'busy' : 'refused';
   throw new ApiError(kind, message, response.status);
 }
 

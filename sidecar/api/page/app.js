@@ -18,7 +18,8 @@ import { plain } from './text.js';
 import { workloadsView, workloadView } from './workloads.js';
 
 const EVERY = 10_000; // milliseconds between two refreshes
-const AGAIN = 5_000; // while the daemon is out of reach
+const AGAIN = 5_000; // while the daemon is out of reach, and at first while it is busy
+const LONGEST = 60_000; // while it stays busy: twice as long after each time
 
 const VIEWS = {
   '': [overview, () => 'Overview'],
@@ -48,6 +49,7 @@ let asking; // ends the questions that are under way
 let timer;
 let answered = 0; // when the daemon answered last, in milliseconds
 let silentSince = 0;
+let wait = AGAIN; // until the daemon is asked again, while it is out of reach or busy
 let paused = false;
 
 /** The address as a view's name, its path and its parameters. */
@@ -103,7 +105,7 @@ async function refresh(byClock = false) {
     fails(error);
     if (error.kind === 'token' || error.status === 404) return;
   }
-  if (!paused && !document.hidden) timer = setTimeout(refresh, silentSince ? AGAIN : EVERY, true);
+  if (!paused && !document.hidden) timer = setTimeout(refresh, silentSince ? wait : EVERY, true);
 }
 
 function present(shown, data) {
@@ -123,6 +125,7 @@ function present(shown, data) {
 function answers(health) {
   const back = silentSince !== 0;
   silentSince = 0;
+  wait = AGAIN;
   answered = Date.now();
   document.body.classList.remove('stale');
   const wrong = troubles(health);
@@ -147,11 +150,13 @@ function answers(health) {
 
 function fails(error) {
   if (error.kind === 'token') return askForToken();
-  if (error.kind === 'silent') {
+  if (error.kind === 'silent' || error.kind === 'busy') {
+    // Whoever is out of reach is not burdened by being asked; whoever is busy is.
+    wait = error.kind === 'busy' && silentSince ? Math.min(2 * wait, LONGEST) : AGAIN;
     silentSince ||= Date.now();
     document.body.classList.add('stale');
     const last = answered ? ` What is shown is as of ${second(answered / 1000)}.` : '';
-    say('trouble', [`${plain(error.message, 400)} Asked again every ${AGAIN / 1000} seconds.${last}`]);
+    say('trouble', [`${plain(error.message, 400)} Asked again in ${wait / 1000} seconds.${last}`]);
     tellFreshness();
     if (!view.place.isConnected) fill(root, h('p.nothing', {}, 'Nothing to show yet.'));
     return;

@@ -279,14 +279,16 @@ function hatch(pen, width, height, colour) {
 const MINUTE = 60;
 const INTERVALS = [5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 2880].map((minutes) => minutes * MINUTE);
 
-/** Four to eight times on the clock of the person who reads. */
+/** Three to six times on the clock of the person who reads. One that is near the end has no room for its words on a phone. */
 function ticks({ since, until }) {
   const interval = INTERVALS.find((length) => (until - since) / length <= 6) ?? INTERVALS.at(-1);
   const shift = new Date(since * 1000).getTimezoneOffset() * MINUTE;
   const marks = [];
   for (let at = Math.ceil((since - shift) / interval) * interval + shift; at < until; at += interval) {
-    const mark = h('span.tick', {}, interval >= 86_400 ? day(at) : hour(at));
-    mark.style.setProperty('--at', `${((at - since) / (until - since)) * 100}%`);
+    const share = (at - since) / (until - since);
+    const [words, room] = interval >= 86_400 ? [day(at), 0.25] : [hour(at), 0.12];
+    const mark = h('span.tick', {}, share > 1 - room ? '\u00a0' : words);
+    mark.style.setProperty('--at', `${share * 100}%`);
     marks.push(mark);
   }
   return marks;

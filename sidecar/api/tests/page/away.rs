@@ -48,6 +48,70 @@ fn what_is_busy_is_asked_again_and_what_is_refused_can_be_mended() {
 }
 
 #[test]
+fn a_daemon_that_stays_busy_is_asked_ever_less_often() {
+    let Some(page) = Page::open(40) else { return };
+    // Time passes as fast as this test wants: what the page waits for is noted, and comes at once.
+    page.browser.run(
+        r#"window.waits = [];
+        const later = setTimeout;
+        window.setTimeout = (call, time, ...rest) => { waits.push(time); return later(call, Math.min(time, 20), ...rest); };
+        window.fetch = async () => new Response('{"error":{"code":"too_slow","message":"it takes longer"}}', { status: 504 });"#,
+    );
+    page.refresh();
+    page.wait("waits.length >= 7");
+    assert_eq!(
+        page.value("waits.slice(0, 7)"),
+        json!([5_000, 10_000, 20_000, 40_000, 60_000, 60_000, 60_000]),
+        "twice as long after each time, a minute at most"
+    );
+}
+
+#[test]
+fn a_long_answer_is_waited_for() {
+    let Some(page) = Page::open(40) else { return };
+    // Longer than api.timeout may be: what is under way is not asked a second time.
+    page.browser.run(
+        "window.patience = [];
+         const really = AbortSignal.timeout;
+         AbortSignal.timeout = (time) => { patience.push(time); return really.call(AbortSignal, time); };",
+    );
+    page.refresh();
+    page.wait("patience.length > 0");
+    assert_eq!(page.value("patience.every((time) => time > 60000)"), true);
+}
+
+#[test]
+fn a_token_of_any_signs_is_taken_whole_and_leaves_the_address() {
+    let Some(page) = Page::serve(40) else { return };
+    for (given, taken) in [
+        ("a%b-100%-%zz-%ff-of-signs", Some("a%b-100%-%zz-%ff-of-signs")),
+        ("one&two=three&token=four-and-more", Some("one&two=three&token=four-and-more")),
+        ("a%26b%25c-as-it-is-encoded", Some("a&b%c-as-it-is-encoded")),
+        // What cannot be sent is asked for like one that is wrong.
+        ("%00%0a-control-characters-%e2%80%ae", None),
+    ] {
+        page.browser.run("sessionStorage.clear()");
+        page.browser.open("about:blank");
+        page.browser.open(&format!("http://{}/#token={given}", page.address));
+        page.wait("location.hash === '#/'");
+        // None of them is the daemon's: it says so, and the page goes on.
+        page.wait("document.querySelector('main [role=alert]')?.innerText.includes('did not take') === true");
+        assert_eq!(page.value("document.documentElement.outerHTML.includes('of-signs')"), false);
+        assert_eq!(page.value("window.wrong"), json!([]), "{given}");
+        let Some(taken) = taken else { continue };
+        page.browser.run(
+            "window.sent = [];
+             const really = fetch;
+             window.fetch = (path, options) => { sent.push(options.headers.Authorization); return really(path, options); };",
+        );
+        page.browser.run(&format!("location.hash = '#token={given}'"));
+        page.wait("sent.length > 0");
+        assert_eq!(page.value("sent[0]"), json!(format!("Bearer {taken}")));
+        assert_eq!(page.value("location.hash"), "#/");
+    }
+}
+
+#[test]
 fn it_asks_anew_by_itself_and_can_be_paused() {
     let Some(page) = Page::open(60) else { return };
     page.browser.click("#pause");
