@@ -370,11 +370,6 @@ fn health_and_numbers_tell_every_loss() {
     let metrics = machine.answers.metrics();
     let lost = metrics.iter().find(|metric| metric.name == "anomaly_lost").expect("losses are told");
     assert_eq!(lost.samples.len(), health.losses.len());
-    let mut names: Vec<_> = metrics.iter().map(|metric| metric.name).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), metrics.len(), "each name once");
-}
     for (sample, loss) in lost.samples.iter().zip(&health.losses) {
         let labels = [("kind", loss.kind.as_str().into()), ("cause", loss.cause.as_str().into())];
         assert_eq!((&sample.labels[..], sample.value), (&labels[..], loss.count as f64));
@@ -386,3 +381,8 @@ fn health_and_numbers_tell_every_loss() {
         let metric = metrics.iter().find(|metric| metric.name == name).expect(name);
         assert_eq!(metric.samples[0].value, count, "{name}");
     }
+    let mut names: Vec<_> = metrics.iter().map(|metric| metric.name).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), metrics.len(), "each name once");
+}
