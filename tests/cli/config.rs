@@ -50,7 +50,7 @@ fn every_mistake_has_its_place_and_its_remedy() {
     assert_eq!(ran.code(), Some(1), "{ran:?}");
     let expected = [
         ":2:3: agent has no key fed; did you mean feed?",
-        ":4:14: scoring.learn_for is 30: the unit is missing: write 30s, 30m, 30h or 30d",
+        ":4:14: scoring.learn_for is 30: the unit is missing: write 30ms, 30s, 30m, 30h or 30d",
         ":5:14: scoring.threshold is 85: write auto, or a number from 0 to 1 with at most four digits, such as 0.9",
     ];
     assert_eq!(ran.out.lines().collect::<Vec<_>>(), expected.map(|line| format!("{name}{line}")), "{ran:?}");

@@ -119,8 +119,11 @@ fn problem_at(place: Place, sentence: String) -> Problem {
 
 /// A value as it may be repeated in a log: what stands where people put secrets is not.
 fn shown(path: &[String], node: &Node) -> String {
-    let near_secrets = path.first().is_some_and(|section| section == "backend")
-        || path.last().is_some_and(|key| key.starts_with("token"));
+    let last = path.last().map_or("", String::as_str);
+    // Of these a few words are known, none of them a secret.
+    let is_choice = matches!(last, "type" | "events");
+    let near_secrets =
+        last.starts_with("token") || !is_choice && path.first().is_some_and(|section| section == "backend");
     match node.content {
         Content::Text(_) if near_secrets => "what it cannot be".to_owned(),
         _ => node.to_string(),

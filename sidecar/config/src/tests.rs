@@ -144,7 +144,7 @@ fn a_mistake_is_told_with_its_place_and_its_remedy() {
         ("learn_for: 1h\n", "a.yaml:1:1: there is no section learn_for; it belongs to scoring"),
         (
             "scoring:\n  learn_for: 30\n",
-            "a.yaml:2:14: scoring.learn_for is 30: the unit is missing: write 30s, 30m, 30h or 30d",
+            "a.yaml:2:14: scoring.learn_for is 30: the unit is missing: write 30ms, 30s, 30m, 30h or 30d",
         ),
         (
             "scoring:\n  learn_for: 10 min\n",
@@ -231,7 +231,10 @@ fn a_mistake_is_told_with_its_place_and_its_remedy() {
         ),
         ("api:\n  listen: 127.0.0.1:80\n", "a.yaml:2:11: api.listen without a token"),
         ("api:\n  listen: 127.0.0.1\n", "write an address and a port"),
-        ("backend:\n  sinks:\n  - type: kafka\n", "a.yaml:3:"),
+        (
+            "backend:\n  sinks:\n  - type: slack\n",
+            "a.yaml:3:11: backend.sinks[0].type is \"slack\"; write one of falcosidekick, clickhouse, http, file",
+        ),
         (
             "backend:\n  sinks:\n  - endpoint: x\n",
             "a.yaml:3:5: backend.sinks[0] has no type; write one below it",

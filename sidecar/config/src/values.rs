@@ -117,7 +117,9 @@ pub mod duration {
             return Err("write a whole number and a unit (ms, s, m, h or d), such as 30s, 10m or 7d".into());
         }
         if unit.is_empty() {
-            return Err(format!("the unit is missing: write {number}s, {number}m, {number}h or {number}d"));
+            return Err(format!(
+                "the unit is missing: write {number}ms, {number}s, {number}m, {number}h or {number}d"
+            ));
         }
         let too_long = || "that is more than a hundred years".to_owned();
         let number: u64 = number.parse().map_err(|_| too_long())?;
@@ -388,7 +390,7 @@ mod tests {
     #[test]
     fn what_is_none_is_told_how_to_be_one() {
         for (text, part) in [
-            ("90", "write 90s, 90m, 90h or 90d"),
+            ("90", "write 90ms, 90s, 90m, 90h or 90d"),
             ("", "such as 30s"),
             ("10 min", "right behind the number, such as 10m"),
             ("1h30m", "\"h30m\" is no unit"),
