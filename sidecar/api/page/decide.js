@@ -1,7 +1,7 @@
 // Decisions: what will happen is said before, who loses what is counted, and what came of it is told afterwards.
 
 import { tell } from './api.js';
-import { fill, h } from './dom.js';
+import { address, fill, h } from './dom.js';
 import { count, counted, duration } from './format.js';
 import { choice } from './findings.js';
 import { GRAVE } from './pieces.js';
@@ -38,8 +38,9 @@ export function actionsFor(state) {
 }
 
 /**
- * Buttons for deciding. `subject` has `what` (words for the title), `workload`, `state`, `score` and `choices`: ids, how
- * many executions they stand for, words for them and their command lines, the most likely choice first.
+ * Buttons for deciding. `subject` has `what` (words for the title), `workload`, `state`, `score` and `choices`, the most
+ * likely first: a key, the ids, the state and number of the executions that they stand for, as they are shown, words for
+ * them and their command lines.
  */
 export function decisionButtons(subject, context) {
   return h(
@@ -51,7 +52,7 @@ export function decisionButtons(subject, context) {
         {
           type: 'button',
           class: action,
-          'data-key': `${action} ${subject.choices[0].ids[0]}`,
+          'data-key': `${action} ${subject.choices[0].key}`,
           'aria-haspopup': 'dialog',
           'aria-label': `${ACTIONS[action].verb} ${subject.what}`,
           onclick: () => decide(action, subject, context),
@@ -118,7 +119,10 @@ function decide(action, subject, context) {
       title: [`${verb} `, h('span', {}, subject.what), '?'],
       body: [options, meant, consequence, grave],
       submit: verb,
-      send: (why) => tell('v1/decisions', { action, ids: chosen.ids, why }),
+      send(why) {
+        const { ids, state, executions } = chosen;
+        return tell('v1/decisions', { action, ids, state, executions, why });
+      },
       outcome: (answer) =>
         outcome(`${plain(subject.what, 200)}: ${done} ${counted(answer.executions, 'execution')}`, answer),
     },
@@ -174,6 +178,12 @@ function outcome(what, answer) {
     : `${what}; written down, and in force when the process that learns has read it, within seconds where one runs.`;
 }
 
+/** Statuses with which nobody knows whether a decision was taken: no answer at all, or one that tells nothing of it. */
+const UNKNOWN = [0, 500, 502, 504];
+
+/** Statuses with which what was shown is not there any more: the same once more helps nobody. */
+const CHANGED = [404, 409];
+
 /** Asks with a reason, sends, and tells what came of it. A modal dialog of the browser's own: it keeps the focus. */
 function confirm({ title, body, submit, send, outcome: words }, context) {
   const why = h('textarea', {
@@ -186,6 +196,12 @@ function confirm({ title, body, submit, send, outcome: words }, context) {
   const failure = h('p.failure', { role: 'alert' });
   const go = h('button.primary', { type: 'submit' }, submit);
   const close = () => dialog.close();
+  const cancel = h('button', { type: 'button', onclick: close }, 'Cancel');
+  const maybeTaken = () => [
+    ' It may have been taken all the same: ',
+    h('a', { href: address(['decisions']), onclick: close }, 'look at the decisions'),
+    ' before you give it again.',
+  ];
   const send_ = async (event) => {
     event.preventDefault();
     go.disabled = true;
@@ -196,8 +212,16 @@ function confirm({ title, body, submit, send, outcome: words }, context) {
       context.announce(words(answer));
       context.refresh();
     } catch (error) {
-      fill(failure, plain(error.message, 400));
-      go.disabled = false;
+      const unknown = UNKNOWN.includes(error.status);
+      fill(failure, plain(error.message, 400), unknown ? maybeTaken() : null);
+      if (unknown) go.remove();
+      if (unknown || CHANGED.includes(error.status)) {
+        cancel.textContent = 'Close';
+        cancel.focus();
+        context.refresh();
+      } else {
+        go.disabled = false;
+      }
     }
   };
   const dialog = h(
@@ -210,7 +234,7 @@ function confirm({ title, body, submit, send, outcome: words }, context) {
       body,
       h('label.why', {}, h('span', {}, 'Reason'), why),
       failure,
-      h('p.actions', {}, go, h('button', { type: 'button', onclick: close }, 'Cancel')),
+      h('p.actions', {}, go, cancel),
     ),
   );
   document.body.append(dialog);

@@ -5,6 +5,7 @@ import { decisionButtons } from './decide.js';
 import { address, fill, h } from './dom.js';
 import { findingOf } from './findings.js';
 import { count, counted, day, score, second, time } from './format.js';
+import { oneRow, wholeGroup } from './held.js';
 import { facts, level, nothing, program, programWords, scored, seen, state, user, workload } from './pieces.js';
 import { foreign, markedWords, plain } from './text.js';
 
@@ -39,13 +40,11 @@ async function examined(id, reported, signal) {
     detail = await ask(`v1/executions/${encodeURIComponent(id)}`, {}, signal);
   } catch (error) {
     if (error.status !== 404 || !reported) throw error;
-    detail = { execution: reported, finding: null, now: null };
+    detail = { execution: reported, finding: null, group: null, now: null };
   }
-  const { execution, now } = detail;
-  if (!now?.row || now.row.state !== 'held') return { detail, group: undefined };
-  const groups = await ask('v1/held', { workload: execution.workload }, signal);
-  const alike = (group) => ['workload', 'parent', 'name', 'uid'].every((key) => group[key] === execution[key]);
-  return { detail, group: groups.find(alike) };
+  if (detail.now?.row?.state !== 'held') return { detail, group: undefined };
+  const { groups } = await ask('v1/held', { group: detail.group }, signal);
+  return { detail, group: groups[0] };
 }
 
 function show(root, data, shown, context) {
@@ -96,15 +95,9 @@ function show(root, data, shown, context) {
 function decision(execution, now, group, context) {
   if (!now?.row) return nothing('Its row is gone by now, so there is nothing to decide.');
   const { row } = now;
-  const choices = [{ ids: [row.id], executions: 1, words: 'this execution', commands: [row.command] }];
+  const choices = [oneRow(row)];
   if (group && group.executions > 1) {
-    const words = `all ${count(group.executions)} that are held of ${programWords(group)}`;
-    choices.push({
-      ids: [group.id],
-      executions: group.executions,
-      words,
-      commands: group.rows.map(({ command }) => command),
-    });
+    choices.push(wholeGroup(group, `all ${count(group.executions)} that are held of ${programWords(group)}`));
   }
   return decisionButtons(
     { what: programWords(row), workload: execution.workload, state: row.state, score: execution.score, choices },

@@ -5,19 +5,18 @@ import { decisionButtons } from './decide.js';
 import { address, fill, h, list } from './dom.js';
 import { choice } from './findings.js';
 import { count, counted, score } from './format.js';
-import { facts, more, nothing, program, programWords, scored, seen, state, workload } from './pieces.js';
+import { facts, nothing, program, programWords, scored, seen, state, workload } from './pieces.js';
 import { foreign } from './text.js';
-
-const STEP = 50;
 
 const STATES = [
   ['held', 'held'],
   ['denied', 'denied'],
-  ['all', 'all, learned ones too'],
+  ['learned', 'learned'],
 ];
 
 export function heldView(root, route, context) {
-  const asked = { workload: route.query.get('workload'), state: route.query.get('state') };
+  const asked = Object.fromEntries(['workload', 'state', 'after'].map((name) => [name, route.query.get(name)]));
+  const from = Number(route.query.get('from')) || 0;
   const which = choice('state', asked.state ?? 'held', STATES);
   which.dataset.key = 'state';
   const name = h('input', {
@@ -31,7 +30,9 @@ export function heldView(root, route, context) {
     event.preventDefault();
     context.go(address(['held'], { workload: name.value.trim(), state: which.value === 'held' ? null : which.value }));
   };
-  const groups = heldList(context);
+  const groups = heldList(context, from);
+  const pages = h('nav.pages', { 'aria-label': 'Pages of groups' });
+  const to = (parameters) => address(['held'], { ...asked, ...parameters });
   root.append(
     h('h1', { tabindex: -1 }, 'Held'),
     h(
@@ -48,19 +49,44 @@ export function heldView(root, route, context) {
       h('button', { type: 'submit' }, 'Show'),
     ),
     groups.root,
+    pages,
   );
-  return { load: (signal) => ask('v1/held', asked, signal), show: groups.show };
+  return {
+    load: (signal) => ask('v1/held', asked, signal),
+    show(answer) {
+      groups.show(answer);
+      const last = from + answer.groups.length;
+      fill(
+        pages,
+        from > 0 ? h('a.button', { href: to({ after: null }), 'data-key': 'newest' }, 'Newest') : null,
+        answer.next
+          ? h('a.button', { href: to({ after: answer.next, from: last }), 'data-key': 'older', rel: 'next' }, 'Older')
+          : null,
+      );
+    },
+  };
 }
 
-/** Held groups with their rows and buttons. */
-export function heldList(context) {
+/** A group as what a decision is about: the very rows where all are listed, else as many as are counted. */
+export function wholeGroup(group, words) {
+  const { id, state: inState, executions, rows } = group;
+  return {
+    key: id,
+    ids: rows.length === executions ? rows.map((row) => row.id) : [id],
+    state: inState,
+    executions,
+    words,
+    commands: rows.map(({ command }) => command),
+  };
+}
+
+/** Held groups with their rows and buttons; `from` is how many are on the pages before. */
+export function heldList(context, from = 0) {
   const sum = h('p.sum', {});
   const rows = h('ol.findings', { 'aria-label': 'Groups' });
-  const rest = h('div', {});
-  const shown = { count: STEP };
-  function show(groups) {
-    const total = groups.reduce((all, group) => all + group.executions, 0);
-    fill(sum, groups.length > 0 ? `${counted(total, 'execution')} in ${counted(groups.length, 'group')}.` : '');
+  function show({ groups, total, executions }) {
+    const range = groups.length < total ? `${count(from + 1)}\u2013${count(from + groups.length)} of ` : '';
+    fill(sum, groups.length > 0 ? `${range}${counted(total, 'group')}, ${counted(executions, 'execution')} in all.` : '');
     if (groups.length === 0)
       list(
         rows,
@@ -71,17 +97,23 @@ export function heldList(context) {
     else
       list(
         rows,
-        groups.slice(0, shown.count),
+        groups,
         (group) => group.id,
         (group) => groupItem(group, context),
       );
-    fill(
-      rest,
-      more(groups.length, shown, STEP, () => show(groups)),
-    );
   }
-  return { root: h('div', {}, sum, rows, rest), show };
+  return { root: h('div', {}, sum, rows), show };
 }
+
+/** One row as what a decision is about. */
+export const oneRow = ({ id, state: inState, command }) => ({
+  key: id,
+  ids: [id],
+  state: inState,
+  executions: 1,
+  words: 'this execution',
+  commands: [command],
+});
 
 function groupItem(group, context) {
   const [first] = group.rows;
@@ -89,22 +121,11 @@ function groupItem(group, context) {
   const subject = {
     what,
     workload: group.workload,
-    state: first?.state ?? 'held',
+    state: group.state,
     score: group.score,
-    choices: [
-      {
-        ids: [group.id],
-        executions: group.executions,
-        words: 'all of the group',
-        commands: group.rows.map(({ command }) => command),
-      },
-    ],
+    choices: [wholeGroup(group, 'all of the group')],
   };
-  const single = (item) => ({
-    ...subject,
-    state: item.state,
-    choices: [{ ids: [item.id], executions: 1, words: 'this execution', commands: [item.command] }],
-  });
+  const single = (item) => ({ ...subject, choices: [oneRow(item)] });
   return h(
     'li.finding',
     {},
@@ -131,7 +152,7 @@ function groupItem(group, context) {
               'summary',
               {},
               group.rows.length < group.executions
-                ? `${count(group.rows.length)} of ${count(group.executions)} executions`
+                ? `The latest ${count(group.rows.length)} of ${count(group.executions)} executions`
                 : 'Each execution',
             ),
             h(

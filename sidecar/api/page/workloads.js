@@ -76,19 +76,20 @@ export function workloadView(root, route, context) {
   const findings = h('ol.findings', { 'aria-label': 'Findings' });
   const all = h('p', {});
   const held = heldList(context);
+  const allHeld = h('p', {});
   const section = (title, ...children) => h('section', { 'aria-label': title }, h('h2', {}, title), ...children);
   root.append(
     h('h1', { tabindex: -1 }, foreign(name, -120)),
     cards,
     section('The last day', chart.root),
     section('Findings', findings, all),
-    section('Held', held.root),
+    section('Held', held.root, allHeld),
   );
   // A name is asked for as a pattern; where it has signs of one, others match too and are left out.
   const exactly = (items) => items.filter((item) => item.workload === name);
   return {
     async load(signal) {
-      const [workloads, timeline, found, groups] = await Promise.all([
+      const [workloads, timeline, found, waiting] = await Promise.all([
         ask('v1/workloads', {}, signal),
         ask('v1/timeline', { ...stretch(86_400), workload: name }, signal),
         loadFindings({ workload: name, limit: 20 }, signal),
@@ -99,7 +100,7 @@ export function workloadView(root, route, context) {
         timeline: { ...timeline, lanes: exactly(timeline.lanes) },
         findings: exactly(found.findings),
         more: Boolean(found.next),
-        groups: exactly(groups),
+        waiting: { ...waiting, groups: exactly(waiting.groups) },
       };
     },
     show(data) {
@@ -124,7 +125,13 @@ export function workloadView(root, route, context) {
           ? h('a.button', { href: address(['findings'], { workload: name }), 'data-key': 'all' }, 'All of them')
           : null,
       );
-      held.show(data.groups);
+      held.show(data.waiting);
+      fill(
+        allHeld,
+        data.waiting.next
+          ? h('a.button', { href: address(['held'], { workload: name }), 'data-key': 'all held' }, 'All that is held')
+          : null,
+      );
     },
     close: chart.close,
   };

@@ -50,12 +50,16 @@ impl Checked for TimelineQuery {
 
 impl Checked for HeldQuery {
     fn check(&self) -> Result<(), String> {
-        let Self { workload, state } = self;
+        let Self { workload, state: _, group, limit, after } = self;
         name("workload", workload.as_deref())?;
-        match state.as_deref() {
-            None | Some("held" | "denied" | "all") => Ok(()),
-            Some(_) => Err("state is held, denied or all".into()),
+        if group.as_ref().is_some_and(|id| !id.starts_with('g') || !is_row_or_group(id)) {
+            return Err("group is a group's id: g and 16 hexadecimal digits".into());
         }
+        within("limit", limit.map(u64::from), 1, 200)?;
+        if after.as_ref().is_some_and(|after| !is_place_of_group(after)) {
+            return Err("after is what an earlier answer has as next".into());
+        }
+        Ok(())
     }
 }
 
@@ -76,11 +80,11 @@ impl Checked for SearchRequest {
 
 impl Checked for Decision {
     fn check(&self) -> Result<(), String> {
-        let Self { action, ids, workload, seconds, why } = self;
+        let Self { action, ids, state, executions, workload, seconds, why } = self;
         text("why", why)?;
         if *action == DecisionAction::Learn {
-            if !ids.is_empty() {
-                return Err("learn is about a workload and takes no ids".into());
+            if !ids.is_empty() || state.is_some() || executions.is_some() {
+                return Err("learn is about a workload and takes no ids, state or executions".into());
             }
             if workload.is_none() {
                 return Err("learn needs to know which workload".into());
@@ -96,6 +100,9 @@ impl Checked for Decision {
         }
         if ids.is_empty() || ids.len() > MOST_IDS {
             return Err(format!("a decision is about 1 to {MOST_IDS} ids"));
+        }
+        if *executions == Some(0) {
+            return Err("executions is how many were shown: 1 at least".into());
         }
         if let Some(bad) = ids.iter().find(|id| !is_row_or_group(id)) {
             return Err(format!(
@@ -118,6 +125,17 @@ pub(crate) fn is_execution(id: &str) -> bool {
 
 fn is_row_or_group(id: &str) -> bool {
     id.len() == 17 && id.strip_prefix(['r', 'g']).is_some_and(hexadecimal)
+}
+
+/// When a group was seen last, in microseconds, and its id.
+fn is_place_of_group(text: &str) -> bool {
+    text.split_once('.').is_some_and(|(seen, id)| {
+        let digits = seen.strip_prefix('-').unwrap_or(seen);
+        (1..=18).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && id.starts_with('g')
+            && is_row_or_group(id)
+    })
 }
 
 fn hexadecimal(text: &str) -> bool {
@@ -179,6 +197,8 @@ mod tests {
         let decision = |action, ids, workload: Option<&str>, seconds| Decision {
             action,
             ids,
+            state: None,
+            executions: None,
             workload: workload.map(str::to_owned),
             seconds,
             why: String::new(),

@@ -69,6 +69,9 @@ fn operation_errors(path: &str, body: bool, parameters: bool) -> Vec<(ErrorCode,
         all.push((ErrorCode::UnsupportedMediaType, "The body is not JSON"));
         all.push((ErrorCode::Unprocessable, "The body is JSON, but not what is asked for"));
     }
+    if body && path == "/v1/decisions" {
+        all.push((ErrorCode::Conflict, "What it is about has changed since it was shown"));
+    }
     if !matches!(path, "/healthz" | "/openapi.json") {
         all.push((ErrorCode::Internal, "A mistake in the daemon"));
         all.push((ErrorCode::Busy, "Too many ask at once, or it cannot be answered at the moment"));

@@ -31,6 +31,8 @@ pub enum ErrorCode {
     MethodNotAllowed,
     /// The body took too long to arrive (408).
     SlowRequest,
+    /// What it is about has changed since it was shown (409).
+    Conflict,
     /// The body is too large (413).
     TooLarge,
     /// The body is not JSON (415).
@@ -59,6 +61,7 @@ impl ErrorCode {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::SlowRequest => StatusCode::REQUEST_TIMEOUT,
+            Self::Conflict => StatusCode::CONFLICT,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
@@ -108,6 +111,10 @@ impl Refusal {
         Self::new(ErrorCode::Busy, "too many questions are being answered: ask again in a second")
     }
 
+    pub(crate) const fn code(&self) -> ErrorCode {
+        self.error.code
+    }
+
     #[cfg(test)]
     pub(crate) fn message(&self) -> &str {
         &self.error.message
@@ -119,6 +126,7 @@ impl From<ServiceError> for Refusal {
         let code = match error {
             ServiceError::NotFound(_) => ErrorCode::NotFound,
             ServiceError::Invalid(_) => ErrorCode::BadRequest,
+            ServiceError::Changed(_) => ErrorCode::Conflict,
             ServiceError::Unavailable(_) => ErrorCode::Unavailable,
         };
         Self::new(code, &error.to_string())

@@ -1,6 +1,7 @@
 //! What can be asked, path by path.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::{Extension, Path, Request, State};
 use axum::http::{HeaderValue, header};
@@ -16,7 +17,7 @@ use crate::ask::json;
 use crate::extract::{Body, NoKeys, Query};
 use crate::guard;
 use crate::model::{
-    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, Held,
     HeldQuery, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
 };
 use crate::refusal::{ErrorCode, Refusal};
@@ -124,14 +125,19 @@ async fn timeline(State(shared): Asked, Query(query): Query<TimelineQuery>) -> A
     shared.answer(move |service| service.timeline(&query)).await
 }
 
-/// What waits for a decision, grouped as alerts are, the most novel first.
+/// What waits for a decision, grouped as alerts are, the group that was seen last first.
+///
+/// Each group is of one state, and so is a decision about it.
 #[utoipa::path(get, path = "/v1/held", tag = "decisions", params(HeldQuery),
-    responses((status = 200, description = "Groups of held executions", body = Vec<HeldGroup>)))]
+    responses((status = 200, description = "Groups of held executions", body = Held)))]
 async fn held(State(shared): Asked, Query(query): Query<HeldQuery>) -> Answer {
     shared.answer(move |service| service.held(&query)).await
 }
 
 /// Decide: approve, deny, forget, or learn for a while.
+///
+/// Of a group it is about the rows that are in `state`, held where nothing is said, and where `executions` tells how many
+/// were shown, about no other number.
 #[utoipa::path(post, path = "/v1/decisions", tag = "decisions", request_body = Decision,
     responses((status = 200, description = "What became of it", body = Decided)))]
 async fn decide(
@@ -140,7 +146,16 @@ async fn decide(
     _: Query<NoKeys>,
     Body(decision): Body<Decision>,
 ) -> Answer {
-    shared.answer(move |service| service.decide(&decision, caller)).await
+    let until = Instant::now() + shared.limits.answer_within;
+    shared.answer(move |service| service.decide(&decision, caller, until)).await.map_err(|refusal| {
+        match refusal.code() {
+            ErrorCode::TooSlow => Refusal::new(
+                ErrorCode::TooSlow,
+                "whether it is decided is not known in time: look at /v1/decisions before deciding it again",
+            ),
+            _ => refusal,
+        }
+    })
 }
 
 /// Who decided what, the latest first.

@@ -1,7 +1,9 @@
 //! What the daemon has to be able to answer.
 
+use std::time::Instant;
+
 use crate::model::{
-    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, Held,
     HeldQuery, Metric, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
 };
 
@@ -14,6 +16,9 @@ pub enum ServiceError {
     /// The question makes no sense (400).
     #[error("{0}")]
     Invalid(String),
+    /// What it is about has changed since the caller looked (409).
+    #[error("{0}")]
+    Changed(String),
     /// It cannot be answered at the moment (503): still loading, the database does not answer.
     #[error("{0}")]
     Unavailable(String),
@@ -64,17 +69,18 @@ pub trait Service: Send + Sync + 'static {
     /// A span or step that is none.
     fn timeline(&self, query: &TimelineQuery) -> Result<Timeline, ServiceError>;
 
-    /// What waits for a decision, grouped as alerts are, the most novel first.
+    /// What waits for a decision, grouped as alerts are, the group that was seen last first.
     ///
     /// # Errors
-    /// While the baselines are loading.
-    fn held(&self, query: &HeldQuery) -> Result<Vec<HeldGroup>, ServiceError>;
+    /// While the baselines are loading; a cursor that is none.
+    fn held(&self, query: &HeldQuery) -> Result<Held, ServiceError>;
 
-    /// Writes a decision down, and waits a moment for it to be taken up.
+    /// Writes a decision down, and waits a moment for it to be taken up. Nobody listens any more at `until`: what is not
+    /// written down by then is not written down at all, and what is written down is answered before.
     ///
     /// # Errors
-    /// Where nothing has such an id, or the decision cannot be written down.
-    fn decide(&self, decision: &Decision, by: Caller) -> Result<Decided, ServiceError>;
+    /// Where nothing has such an id, what has it is not what was shown, or the decision cannot be written down.
+    fn decide(&self, decision: &Decision, by: Caller, until: Instant) -> Result<Decided, ServiceError>;
 
     /// Who decided what, the latest first.
     ///

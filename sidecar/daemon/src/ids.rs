@@ -22,7 +22,12 @@ pub struct Id {
 impl Id {
     /// Of one row.
     pub fn of_row(row: &RowView) -> Self {
-        Self { kind: 'r', digest: digest(&[row.workload.as_bytes(), &row.key.to_be_bytes()]) }
+        Self::of_key(&row.workload, row.key)
+    }
+
+    /// The same by its key.
+    pub fn of_key(workload: &str, key: u128) -> Self {
+        Self { kind: 'r', digest: digest(&[workload.as_bytes(), &key.to_be_bytes()]) }
     }
 
     /// Of the alert group that an execution belongs to: workload, parent, name and user.
@@ -39,6 +44,17 @@ impl Id {
     /// The id of what a group did on one day: `f` and 16 digits.
     pub fn on_day(self, day: Day) -> String {
         format!("f{:016x}", digest(&[&self.digest.to_be_bytes(), &day.to_be_bytes()]))
+    }
+
+    /// Reads an id of which nothing is missing.
+    pub fn read(text: &str) -> Option<Self> {
+        let kind = text.chars().next().filter(|_| is_id(text) && text.len() == 17)?;
+        Some(Self { kind, digest: u64::from_str_radix(&text[1..], 16).ok()? })
+    }
+
+    /// Whether it is a group's.
+    pub fn is_group(self) -> bool {
+        self.kind == 'g'
     }
 
     /// All of it.
@@ -96,6 +112,7 @@ mod tests {
             Execution { name: "sh".into(), parent: "nginx".into(), uid: 33, ..Execution::default() };
         let id = Id::of_group("web", &execution);
         assert_eq!(id.short().len(), 9);
+        assert_eq!((Id::read(&id.full()), Id::read(&id.short())), (Some(id), None));
         assert!(is_id(&id.short()) && is_id(&id.full()) && id.begins_with(&id.short()[..5]));
         assert_ne!(id, Id::of_group("web", &Execution { uid: 34, ..execution.clone() }));
         assert_ne!(Id::of_group("a", &execution), Id::of_group("b", &execution));

@@ -3,7 +3,7 @@
 use std::io::BufReader;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anomaly_api::model::{
     Decision, DecisionAction, FindingsQuery, HeldQuery, LossKind, SearchMode, SearchRequest, TimelineQuery,
@@ -36,7 +36,7 @@ struct Machine {
 struct Written(Arc<Mutex<Vec<Feedback>>>);
 
 impl Decisions for Written {
-    fn give(&self, decisions: Vec<Feedback>) -> Result<Vec<Option<String>>, String> {
+    fn give(&self, decisions: Vec<Feedback>, _: Instant) -> Result<Vec<Option<String>>, String> {
         let outcomes =
             decisions.iter().map(|decision| Some(format!("{} done", decision.keys.len()))).collect();
         self.0.lock().extend(decisions);
@@ -143,6 +143,11 @@ impl Machine {
 }
 
 fn search(text: &str) -> SearchRequest {
+/// When nobody listens any more.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(10)
+}
+
     SearchRequest {
         query: text.into(),
         org_id: None,
@@ -182,15 +187,17 @@ fn from_the_alert_to_the_decision() {
     assert!(now.features.iter().any(|feature| !feature.known), "{:?}", now.features);
 
     let held = answers.held(&HeldQuery::default()).unwrap();
-    assert_eq!((held.len(), &held[0].id), (1, &finding.group));
+    assert_eq!((held.total, &held.groups[0].id, &detail.group), (1, &finding.group, &finding.group));
     let decision = Decision {
         action: DecisionAction::Deny,
         ids: vec![finding.group.clone()],
         workload: None,
         seconds: None,
+        state: None,
+        executions: Some(1),
         why: "an attack".into(),
     };
-    let decided = answers.decide(&decision, Caller::Local { uid: 1000 }).unwrap();
+    let decided = answers.decide(&decision, Caller::Local { uid: 1000 }, soon()).unwrap();
     assert_eq!((decided.executions, decided.applied), (1, true));
     let given = machine.given.lock()[0].clone();
     assert_eq!((given.action, given.who.as_str(), given.uid), (Action::Deny, "user 1000", 1000));
@@ -324,8 +331,8 @@ fn decisions_that_make_no_sense_are_told_so() {
     let decide = |action, ids: &[&str], workload: Option<&str>, seconds| {
         let ids = ids.iter().map(ToString::to_string).collect();
         let decision =
-            Decision { action, ids, workload: workload.map(Into::into), seconds, why: String::new() };
-        machine.answers.decide(&decision, Caller::Token)
+            Decision { action, ids, state: None, executions: None, workload, seconds, why: String::new() };
+        machine.answers.decide(&decision, Caller::Token, soon())
     };
     let missing = ["r0000000000000000", "g0000000000000000"];
     for id in missing {
@@ -344,6 +351,7 @@ fn decisions_that_make_no_sense_are_told_so() {
     assert!(matches!(learn(Some("web"), None), Err(ServiceError::Invalid(_))));
     assert!(matches!(learn(Some("web"), Some(0)), Err(ServiceError::Invalid(_))));
     assert!(matches!(learn(Some("none"), Some(60)), Err(ServiceError::NotFound(_))));
+        let workload = workload.map(Into::into);
     assert!(learn(Some("web"), Some(3600)).unwrap().applied);
     assert_eq!(machine.given.lock()[0].window.as_secs(), 3600);
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
-    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type,
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
 };
 use utoipa::{IntoParams, PartialSchema, ToSchema};
 
@@ -19,16 +19,64 @@ pub struct HeldQuery {
     /// Only of workloads that this name or pattern (`*`, `?`) matches.
     #[param(min_length = 1, max_length = 250)]
     pub workload: Option<String>,
-    /// `held` where nothing is said, `denied`, or `all`: learned ones too.
-    #[param(pattern = "^(held|denied|all)$")]
-    pub state: Option<String>,
+    /// `held` where nothing is said, `denied` or `learned`.
+    #[param(value_type = Option<String>, pattern = "^(held|denied|learned)$")]
+    pub state: Option<RowsState>,
+    /// Only the group of this id.
+    #[param(pattern = "^g[0-9a-f]{16}$")]
+    pub group: Option<String>,
+    /// How many groups at most; 50 where nothing is said.
+    #[param(minimum = 1, maximum = 200)]
+    pub limit: Option<u16>,
+    /// Go on behind an earlier answer: its `next`.
+    #[param(pattern = "^-?[0-9]{1,18}\\.g[0-9a-f]{16}$")]
+    pub after: Option<String>,
 }
 
-/// Rows that a person sees as one thing: of one alert group.
+/// What rows count for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RowsState {
+    /// They wait for a decision.
+    #[default]
+    Held,
+    /// They never become normal.
+    Denied,
+    /// They are normal.
+    Learned,
+}
+
+impl RowsState {
+    /// As a word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Denied => "denied",
+            Self::Learned => "learned",
+        }
+    }
+}
+
+/// A page of groups.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, ToSchema)]
+pub struct Held {
+    /// The groups, the one that was seen last first.
+    pub groups: Vec<HeldGroup>,
+    /// How many groups there are, those of other pages too.
+    pub total: usize,
+    /// How many rows all of them have.
+    pub executions: usize,
+    /// What goes on behind this page as `after`; `null` where it is the last.
+    pub next: Option<String>,
+}
+
+/// Rows that a person sees as one thing: those of one alert group that are in one state.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct HeldGroup {
-    /// `g` and 16 hexadecimal digits: what approve, deny and forget take.
+    /// `g` and 16 hexadecimal digits: what approve, deny and forget take, with `state` and `executions`.
     pub id: String,
+    /// What the rows count for.
+    pub state: RowsState,
     /// Whose.
     pub workload: String,
     /// The parent's name.
@@ -47,7 +95,7 @@ pub struct HeldGroup {
     pub first_seen: f64,
     /// The last time.
     pub last_seen: f64,
-    /// What the most novel one would score now; `null` while its workload learns.
+    /// What the most novel of the latest three would score now; `null` while its workload learns, and for learned rows.
     pub score: Option<f64>,
     /// Its threshold now.
     pub threshold: Option<f64>,
@@ -55,7 +103,7 @@ pub struct HeldGroup {
     pub reason: Option<String>,
     /// The nearest learned command line.
     pub nearest: Option<String>,
-    /// The rows, the most novel first, at most 100.
+    /// The rows, the one that was seen last first, at most 20.
     pub rows: Vec<HeldRow>,
 }
 
@@ -85,6 +133,12 @@ pub struct Decision {
     /// About which rows or groups: whole ids, `r...` or `g...`. 1 to 1,000, but none with `learn`.
     #[serde(default)]
     pub ids: Vec<String>,
+    /// Which rows of the groups: those that are held where nothing is said. Where it is said, rows that are named by their
+    /// own ids are expected to be in this state too.
+    pub state: Option<RowsState>,
+    /// How many rows that is, as they were shown: a decision about another number is refused.
+    #[serde(default, deserialize_with = "whole::option")]
+    pub executions: Option<u64>,
     /// Of which workload, with `learn`.
     pub workload: Option<String>,
     /// For how long, with `learn`: at most 31 days.
@@ -111,6 +165,25 @@ impl PartialSchema for Decision {
         let about_rows = ObjectBuilder::new()
             .property("action", action(&["approve", "deny", "forget"]))
             .property("ids", ids.description(Some("About which rows or groups.")))
+            .property(
+                "state",
+                ObjectBuilder::new()
+                    .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+                    .enum_values(Some([Some("held"), Some("denied"), Some("learned"), None]))
+                    .description(Some(
+                        "Which rows of the groups: those that are held where nothing is said. Where it is said, rows that \
+                         are named by their own ids are expected to be in this state too.",
+                    )),
+            )
+            .property(
+                "executions",
+                ObjectBuilder::new()
+                    .schema_type(SchemaType::from_iter([Type::Integer, Type::Null]))
+                    .minimum(Some(1))
+                    .description(Some(
+                        "How many rows that is, as they were shown: where it is another number by now, nothing is decided.",
+                    )),
+            )
             .property("workload", null())
             .property("seconds", null())
             .property("why", why())
@@ -125,6 +198,8 @@ impl PartialSchema for Decision {
             .property("workload", workload.description(Some("In which workload.")))
             .property("seconds", seconds.description(Some("For how long: at most 31 days.")))
             .property("ids", ArrayBuilder::new().max_items(Some(0)))
+            .property("state", null())
+            .property("executions", null())
             .property("why", why())
             .required("action")
             .required("workload")

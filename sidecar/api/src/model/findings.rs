@@ -82,6 +82,8 @@ pub struct ExecutionDetail {
     pub execution: ScoredExecution,
     /// The finding it belongs to, where it was novel.
     pub finding: Option<String>,
+    /// `g` and 16 hexadecimal digits: the alert group that it belongs to.
+    pub group: String,
     /// How it compares with what its workload knows now; `null` where that is gone or could not be read.
     pub now: Option<Compared>,
 }

@@ -14,7 +14,7 @@ mod whole;
 mod workloads;
 
 pub use decisions::{
-    Decided, Decision, DecisionAction, GivenDecision, HeldGroup, HeldQuery, HeldRow, Outcome,
+    Decided, Decision, DecisionAction, GivenDecision, Held, HeldGroup, HeldQuery, HeldRow, Outcome, RowsState,
 };
 pub use findings::{ExecutionDetail, Finding, Findings, FindingsQuery};
 pub use health::{

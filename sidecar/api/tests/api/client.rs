@@ -17,7 +17,7 @@ fn questions_and_decisions() {
     assert!(numbers.ends_with("# EOF\n"), "{numbers}");
     let found = client.get("/v1/findings", &[("workload", "<img*"), ("limit", "2")]).expect("an answer");
     assert_eq!(found["findings"][0]["workload"], "<img src=x onerror=alert(1)>.service");
-    let group = client.get("/v1/held", &[]).expect("an answer")[0]["id"].clone();
+    let group = client.get("/v1/held", &[]).expect("an answer")["groups"][0]["id"].clone();
     let decision = json!({ "action": "approve", "ids": [group], "why": "known" });
     assert_eq!(client.post("/v1/decisions", &decision).expect("it is taken")["applied"], true);
     assert_eq!(client.get("/v1/decisions", &[]).expect("an answer")[0]["action"], "approve");

@@ -30,6 +30,7 @@ fn every_example_works() {
     let rig = Rig::new();
     let [door, _] = rig.doors();
     let finding = door.get("/v1/findings?limit=1").json()["findings"][0].clone();
+    let held = door.get("/v1/held?limit=1").json()["groups"][0].clone();
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
     let examples = examples(&document);
     assert_eq!(examples.len(), 4, "{examples:?}");
@@ -46,7 +47,8 @@ fn every_example_works() {
             .env("TOKEN", TOKEN)
             .env("NEXT", text(&finding["id"]))
             .env("ID", text(&finding["executions"][0]))
-            .env("GROUP", text(&finding["group"]))
+            .env("GROUP", text(&held["id"]))
+            .env("SHOWN", held["executions"].to_string())
             .stdin(Stdio::null())
             .output()
             .expect("a shell");
@@ -56,5 +58,5 @@ fn every_example_works() {
             example.lines().filter(|line| line.starts_with("curl ") || line.starts_with("decide '")).count();
     }
     assert_eq!(asked, 13);
-    assert_eq!(rig.server.counters().requests(200), asked as u64 + 1);
+    assert_eq!(rig.server.counters().requests(200), asked as u64 + 2);
 }

@@ -52,6 +52,9 @@ fn queries_that_make_no_sense() {
             ("findings?wrokload=host", "wrokload"),
             ("findings?%1b[31m=%e2%80%ae", "\\x1b[31m"),
             ("held?state=waiting", "state"),
+            ("held?state=all", "learned"),
+            ("held?limit=201", "limit"),
+            ("held?group=r0123456789abcdef", "group"),
             ("timeline?step=61", "step"),
             ("timeline?workload=", "workload"),
             ("timeline?name=host", "name"),
@@ -126,6 +129,20 @@ fn bodies_that_are_not_what_is_asked_for() {
             ("/v1/decisions", r#"{"action":"approve","ids":["x\u001b"]}"#, 422, "unprocessable", "x\\x1b"),
             ("/v1/decisions", r#"{"action":"learn","workload":"host"}"#, 422, "unprocessable", "seconds"),
             ("/v1/decisions", r#"{"action":"forget","ids":["r0123456789abcdef"]}"#, 404, "not_found", "id"),
+            (
+                "/v1/decisions",
+                r#"{"action":"deny","ids":["g0123456789abcdef"],"state":"all"}"#,
+                422,
+                "unprocessable",
+                "learned",
+            ),
+            (
+                "/v1/decisions",
+                r#"{"action":"learn","workload":"host","seconds":9,"state":"held"}"#,
+                422,
+                "unprocessable",
+                "state",
+            ),
         ] {
             let (given, message) = door.post(path, body).error(status);
             assert_eq!(given, code, "{body}");

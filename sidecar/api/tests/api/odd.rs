@@ -1,7 +1,9 @@
 //! A service that does what it is told before it answers: wait, panic, refuse.
 
+use std::time::Instant;
+
 use anomaly_api::model::{
-    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, Held,
     HeldQuery, Metric, SearchAnswer, SearchRequest, Timeline, TimelineQuery, Workload,
 };
 use anomaly_api::{Caller, Service, ServiceError};
@@ -54,14 +56,14 @@ impl<F: Fn(&str) -> Result<(), ServiceError> + Send + Sync + 'static> Service fo
         self.inner.timeline(query)
     }
 
-    fn held(&self, query: &HeldQuery) -> Result<Vec<HeldGroup>, ServiceError> {
+    fn held(&self, query: &HeldQuery) -> Result<Held, ServiceError> {
         (self.before)("held")?;
         self.inner.held(query)
     }
 
-    fn decide(&self, decision: &Decision, by: Caller) -> Result<Decided, ServiceError> {
+    fn decide(&self, decision: &Decision, by: Caller, until: Instant) -> Result<Decided, ServiceError> {
         (self.before)("decide")?;
-        self.inner.decide(decision, by)
+        self.inner.decide(decision, by, until)
     }
 
     fn decisions(&self) -> Result<Vec<GivenDecision>, ServiceError> {

@@ -31,7 +31,11 @@ fn the_document_is_true() {
     let rig = Rig::new();
     let [unix, tcp] = rig.doors();
     let mut document = tcp.get("/openapi.json").json();
-    with_real_ids(&mut document, &unix.get("/v1/held").json(), &unix.get("/v1/findings?limit=1").json());
+    with_real_ids(
+        &mut document,
+        &unix.get("/v1/held").json()["groups"],
+        &unix.get("/v1/findings?limit=1").json(),
+    );
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("openapi.json"), document.to_string()).expect("written");
     fs::write(folder.path().join("schemathesis.toml"), SETTINGS).expect("written");
@@ -61,7 +65,7 @@ fn the_document_is_true() {
 fn with_real_ids(document: &mut Value, held: &Value, findings: &Value) {
     let decisions = document.pointer_mut("/paths/~1v1~1decisions/post/requestBody/content/application~1json");
     decisions.expect("it takes JSON")["examples"] = json!({
-        "group": { "value": { "action": "approve", "ids": [held[0]["id"]] } },
+        "group": { "value": { "action": "approve", "ids": [held[0]["id"]], "state": "held", "executions": held[0]["executions"] } },
         "row": { "value": { "action": "deny", "ids": [held[1]["rows"][0]["id"]], "why": "not ours" } },
         "learn": { "value": { "action": "learn", "workload": "host", "seconds": 60 } },
     });

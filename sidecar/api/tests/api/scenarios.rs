@@ -66,17 +66,24 @@ fn what_is_denied_waits_no_longer_and_is_on_record() {
     let rig = Rig::new();
     for (door, who) in rig.doors().into_iter().zip([format!("uid {}", uid()), "token".to_owned()]) {
         let held = door.get("/v1/held").json();
-        let group = &held[0];
+        let group = &held["groups"][0];
         let id = group["id"].as_str().expect("an id");
-        let rows = group["rows"].as_array().expect("rows").len();
-        let all_of =
-            |held: Value| held.as_array().expect("a list").iter().filter(|one| one["id"] == id).count();
+        let executions = &group["executions"];
+        let all_of = |held: Value| {
+            held["groups"].as_array().expect("a list").iter().filter(|one| one["id"] == id).count()
+        };
         assert_eq!(all_of(door.get("/v1/held?state=held").json()), 1);
 
-        let decision = json!({ "action": "deny", "ids": [id], "why": "not ours <b>\u{202e}" });
+        // One more than was shown: somebody looks again first.
+        let more = json!({ "action": "deny", "ids": [id], "executions": executions.as_u64().expect("a number") + 1 });
+        assert_eq!(door.post("/v1/decisions", &more.to_string()).error(409).0, "conflict");
+        let decision = json!({
+            "action": "deny", "ids": [id], "state": "held", "executions": executions, "why": "not ours <b>\u{202e}",
+        });
         let decided = door.post("/v1/decisions", &decision.to_string()).json();
-        assert!(decided["executions"].as_u64().expect("a number") as usize >= rows);
+        assert_eq!(&decided["executions"], executions);
         assert_eq!(decided["applied"], true);
+        assert_eq!(door.post("/v1/decisions", &decision.to_string()).error(404).0, "not_found");
 
         assert_eq!(all_of(door.get("/v1/held").json()), 0);
         assert_eq!(all_of(door.get("/v1/held?state=denied").json()), 1);
@@ -85,6 +92,30 @@ fn what_is_denied_waits_no_longer_and_is_on_record() {
         assert_eq!(record["asked"], id);
         assert_eq!(record["who"], who.as_str(), "{record}");
         assert_eq!(record["why"], "not ours <b>\u{202e}");
+    }
+}
+
+#[test]
+fn what_is_held_is_read_page_by_page() {
+    let rig = Rig::new();
+    for door in rig.doors() {
+        let (mut ids, mut after) = (Vec::new(), String::new());
+        let total = door.get("/v1/held?limit=1").json()["total"].as_u64().expect("a number") as usize;
+        loop {
+            let page = door.get(&format!("/v1/held?limit=3{after}")).json();
+            let groups = page["groups"].as_array().expect("a list");
+            assert!(groups.len() <= 3 && page["total"] == total, "{page}");
+            ids.extend(groups.iter().map(|group| group["id"].as_str().expect("an id").to_owned()));
+            let Some(next) = page["next"].as_str() else { break };
+            after = format!("&after={next}");
+        }
+        assert_eq!(ids.len(), total);
+        let one = door.get(&format!("/v1/held?group={}", ids[total - 1])).json();
+        assert_eq!((&one["groups"][0]["id"], &one["total"]), (&json!(ids[total - 1]), &json!(1)));
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), total, "a group came twice");
+        assert_eq!(door.get("/v1/held?after=x").error(400).0, "bad_request");
     }
 }
 

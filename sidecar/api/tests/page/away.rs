@@ -1,5 +1,7 @@
 //! A daemon that goes away, and one that asks for a token.
 
+use std::time::Instant;
+
 use anomaly_api::Service;
 use serde_json::json;
 
@@ -117,19 +119,19 @@ fn it_asks_anew_by_itself_and_can_be_paused() {
     page.browser.click("#pause");
     assert_eq!(page.value("document.getElementById('pause').getAttribute('aria-pressed')"), "true");
     page.visit("#/held");
-    let first = page.service.held(&Default::default()).unwrap().swap_remove(0);
+    let first = page.service.held(&Default::default()).unwrap().groups.swap_remove(0);
     let decision =
         serde_json::from_value(json!({ "action": "forget", "ids": [first.id], "why": "" })).unwrap();
-    page.service.decide(&decision, anomaly_api::Caller::Token).unwrap();
+    page.service.decide(&decision, anomaly_api::Caller::Token, Instant::now()).unwrap();
     let there = format!("document.querySelector(\"[data-key='deny {}']\") !== null", first.id);
     assert_eq!(page.value(&there), true);
     page.browser.click("#pause");
     page.wait(&format!("!({there})"));
     // And by the clock, without anybody touching it.
-    let second = page.service.held(&Default::default()).unwrap().swap_remove(0);
+    let second = page.service.held(&Default::default()).unwrap().groups.swap_remove(0);
     let decision =
         serde_json::from_value(json!({ "action": "forget", "ids": [second.id], "why": "" })).unwrap();
-    page.service.decide(&decision, anomaly_api::Caller::Token).unwrap();
+    page.service.decide(&decision, anomaly_api::Caller::Token, Instant::now()).unwrap();
     page.wait(&format!("document.querySelector(\"[data-key='deny {}']\") === null", second.id));
     page.is_clean();
 }

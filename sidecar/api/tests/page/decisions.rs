@@ -1,14 +1,21 @@
 //! What a person decides reaches the daemon, and is told before and after.
 
-use anomaly_api::Service;
-use anomaly_api::model::HeldQuery;
+use std::time::Instant;
+
+use anomaly_api::model::{HeldQuery, RowsState};
+use anomaly_api::{Caller, Service};
 
 use crate::support::Page;
 
-/// The fixture's id of the row that is looked at, and its state.
+/// The state of a row that the fixture has.
 fn state_of(page: &Page, row: &str) -> Option<String> {
-    let query = HeldQuery { state: Some("all".to_owned()), ..HeldQuery::default() };
-    let groups = page.service.held(&query).expect("the fixture holds some");
+    let of = |state| {
+        let query = HeldQuery { state: Some(state), limit: Some(200), ..HeldQuery::default() };
+        let held = page.service.held(&query).expect("the fixture has some");
+        assert_eq!(held.next, None, "all are on one page");
+        held.groups
+    };
+    let groups = [RowsState::Held, RowsState::Denied, RowsState::Learned].into_iter().flat_map(of);
     groups.into_iter().flat_map(|group| group.rows).find(|known| known.id == row).map(|known| known.state)
 }
 
@@ -61,7 +68,7 @@ fn approving_one_execution_of_a_finding() {
 fn denying_and_forgetting_a_group() {
     let Some(page) = Page::open(300) else { return };
     page.visit("#/held");
-    let first = page.service.held(&HeldQuery::default()).unwrap().swap_remove(0);
+    let first = page.service.held(&HeldQuery::default()).unwrap().groups.swap_remove(0);
     page.browser.click(&format!("button[data-key='deny {}']", first.id));
     assert!(page.text("dialog .consequence").contains("never becomes normal"));
     page.browser.click("dialog button.primary");
@@ -75,6 +82,57 @@ fn denying_and_forgetting_a_group() {
     page.wait("document.getElementById('outcome').innerText.includes('forgot')");
     assert!(first.rows.iter().all(|row| state_of(&page, &row.id).is_none()));
     page.is_clean();
+}
+
+#[test]
+fn what_is_approved_is_what_was_shown() {
+    let Some(page) = Page::open(300) else { return };
+    let query = HeldQuery::default();
+    let groups = page.service.held(&query).unwrap().groups;
+    let group = groups.iter().find(|group| group.executions > 2).expect("the fixture has groups of three");
+    let row = |at: usize| group.rows[at].id.clone();
+    let deny = |ids: Vec<String>| {
+        let decision = serde_json::json!({ "action": "deny", "ids": ids });
+        let decision = serde_json::from_value(decision).unwrap();
+        page.service.decide(&decision, Caller::Token, Instant::now()).unwrap()
+    };
+    // One of it is denied, and what is denied is listed; approving that leaves alone what is held.
+    deny(vec![row(0)]);
+    page.visit("#/held?state=denied");
+    page.browser.run(&format!("document.querySelector(\"[data-key='approve {}']\").click()", group.id));
+    let question = page.text("dialog .consequence");
+    page.browser.click("dialog button.primary");
+    page.wait("document.getElementById('outcome').innerText.includes('approved')");
+    assert_eq!(state_of(&page, &row(0)).as_deref(), Some("learned"), "{question}");
+    assert_eq!(state_of(&page, &row(1)).as_deref(), Some("held"), "{question}");
+
+    // What changes while the question is open is not decided: it is looked at again.
+    page.visit("#/held");
+    page.browser.run(&format!("document.querySelector(\"[data-key='approve {}']\").click()", group.id));
+    deny(vec![row(1)]);
+    page.browser.click("dialog button.primary");
+    page.wait("document.querySelector('dialog .failure').innerText.length > 10");
+    assert_eq!(page.value("document.querySelector('dialog button.primary').disabled"), true);
+    assert_eq!(state_of(&page, &row(1)).as_deref(), Some("denied"));
+    assert_eq!(state_of(&page, &row(2)).as_deref(), Some("held"));
+}
+
+#[test]
+fn what_may_have_been_taken_is_not_offered_again() {
+    let Some(page) = Page::open(300) else { return };
+    page.visit("#/held");
+    page.browser.run(
+        r#"window.really = fetch;
+        window.fetch = (path, options) => options.method === 'POST'
+            ? Promise.resolve(new Response('{"error":{"code":"too_slow","message":"not known in time"}}', { status: 504 }))
+            : window.really(path, options);"#,
+    );
+    page.browser.run("document.querySelector('main button.deny').click()");
+    page.browser.click("dialog button.primary");
+    page.wait("document.querySelector('dialog .failure').innerText.includes('may have been taken')");
+    assert_eq!(page.count("dialog button.primary"), 0, "the same is not sent twice by one more click");
+    page.browser.click("dialog .failure a");
+    page.wait("document.querySelector('dialog') === null && location.hash === '#/decisions'");
 }
 
 #[test]

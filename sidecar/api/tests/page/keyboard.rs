@@ -1,5 +1,7 @@
 //! Everything can be done without a pointer, and where the focus is can be seen.
 
+use std::time::Instant;
+
 use anomaly_api::Service;
 
 use crate::support::{ENTER, ESCAPE, Page, TAB};
@@ -112,9 +114,8 @@ fn names_for_who_does_not_see_the_page() {
 fn a_refresh_keeps_the_focus_and_what_is_open() {
     let Some(page) = Page::open(300) else { return };
     page.visit("#/held");
-    let groups = page.service.held(&Default::default()).unwrap();
-    let group =
-        groups.iter().take(50).find(|group| group.rows.len() > 2).expect("the fixture has groups of three");
+    let groups = page.service.held(&Default::default()).unwrap().groups;
+    let group = groups.iter().find(|group| group.rows.len() > 2).expect("the fixture has groups of three");
     let (deny, rows) = (format!("[data-key='deny {}']", group.id), format!("[data-key='rows {}']", group.id));
     page.browser.run(&format!(
         "document.querySelector(\"{rows}\").open = true; document.querySelector(\"{deny}\").focus()"
@@ -125,7 +126,7 @@ fn a_refresh_keeps_the_focus_and_what_is_open() {
             serde_json::from_value(serde_json::json!({ "action": "forget", "ids": [id], "why": "" }))
                 .unwrap();
         let before = page.text(".sum");
-        page.service.decide(&decision, anomaly_api::Caller::Token).unwrap();
+        page.service.decide(&decision, anomaly_api::Caller::Token, Instant::now()).unwrap();
         page.refresh();
         page.wait(&format!("document.querySelector('.sum').innerText !== {}", serde_json::json!(before)));
         assert_eq!(page.value("document.activeElement.dataset.key"), format!("deny {}", group.id));

@@ -19,7 +19,7 @@ fn deep_links_open_what_they_name() {
         ("#/search?q=reverse%20shell%20bash".to_owned(), "Search"),
         ("#/held".to_owned(), "Held"),
         ("#/health".to_owned(), "Health"),
-        ("#/held?workload=nginx.service&state=all".to_owned(), "Held"),
+        ("#/held?workload=nginx.service&state=denied".to_owned(), "Held"),
         ("#/findings?workload=nginx*&min_score=0.9".to_owned(), "Findings"),
     ];
     for (address, heading) in &views {

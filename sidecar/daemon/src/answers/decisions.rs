@@ -1,76 +1,24 @@
-//! What waits for a decision, and decisions.
+//! Decisions.
+//!
+//! What a decision touches is what the person was shown: the rows that were named, and of a group those in the one state
+//! that it was listed with, as many as there were. What is there besides by now is a reason to look again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anomaly_api::model::{Decided, Decision, DecisionAction, GivenDecision, HeldGroup, HeldQuery, Outcome};
+use anomaly_api::model::{Decided, Decision, DecisionAction, GivenDecision, Outcome, RowsState};
 use anomaly_api::{Caller, ServiceError};
 use anomaly_baseline::text::printable;
-use anomaly_baseline::{Action, Engine, Feedback, RowState, RowView, Score, Timestamp, WorkloadStatus};
-use anomaly_vectorizer::{Execution, Kind};
+use anomaly_baseline::{Action, Engine, Feedback, Glimpse, RowState, Timestamp, WorkloadStatus};
+use anomaly_vectorizer::Kind;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use super::{Decisions, compared, pattern, seconds};
-use crate::groups::{Group, gather};
-use crate::ids::{self, Id};
-
-/// Rows of a group that are listed.
-const LISTED: usize = 100;
+use super::{Decisions, compared, held, seconds};
+use crate::ids::Id;
 
 /// Decisions that are listed.
 const GIVEN: usize = 500;
-
-/// What is held, or denied, or everything.
-pub(super) fn held(engine: &Engine, query: &HeldQuery) -> Result<Vec<HeldGroup>, ServiceError> {
-    let workload = pattern(query.workload.as_ref())?;
-    let wanted: &[RowState] = match query.state.as_deref() {
-        None | Some("held") => &[RowState::Held],
-        Some("denied") => &[RowState::Denied],
-        Some("all") => &[RowState::Held, RowState::Denied, RowState::Active],
-        Some(_) => return Err(ServiceError::Invalid("state is held, denied or all".into())),
-    };
-    let has_any = |status: &WorkloadStatus| {
-        wanted.iter().any(|state| match state {
-            RowState::Held => status.held > 0,
-            RowState::Denied => status.denied > 0,
-            RowState::Active => status.rows > 0,
-            RowState::Forgotten => true,
-        })
-    };
-    let of = |status: &WorkloadStatus| {
-        has_any(status) && workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload))
-    };
-    let keep = |_: &str, state, _: &Execution| wanted.contains(&state);
-    let rows = if wanted.iter().all(|state| matches!(state, RowState::Held | RowState::Denied)) {
-        engine.held_or_denied(&of, &keep)
-    } else {
-        engine.rows_of(&of, &keep)
-    };
-    Ok(gather(engine, rows, false).iter().map(group).collect())
-}
-
-fn group(group: &Group) -> HeldGroup {
-    let RowView { workload, execution, .. } = group.example();
-    let inspection = group.inspection.as_ref();
-    HeldGroup {
-        id: group.id.full(),
-        workload: workload.to_string(),
-        parent: execution.parent.to_string(),
-        name: execution.name.to_string(),
-        uid: execution.uid,
-        executions: group.rows.len(),
-        seen: group.seen(),
-        days: group.days().len(),
-        first_seen: seconds(group.first_seen()),
-        last_seen: seconds(group.last_seen()),
-        score: group.score().map(Score::value),
-        threshold: inspection.map(|inspection| inspection.threshold.value()),
-        reason: inspection.map(|inspection| inspection.explanation.reason.clone()),
-        nearest: inspection.and_then(|inspection| inspection.explanation.nearest.clone()),
-        rows: group.rows.iter().take(LISTED).map(compared::row).collect(),
-    }
-}
 
 /// Writes a decision down.
 pub(super) fn decide(
@@ -79,6 +27,7 @@ pub(super) fn decide(
     decision: &Decision,
     by: Caller,
     now: Timestamp,
+    until: Instant,
 ) -> Result<Decided, ServiceError> {
     let (who, uid) = match by {
         Caller::Local { uid } => (decisions.name_of(uid), uid),
@@ -104,20 +53,21 @@ pub(super) fn decide(
         let (workload, window) = window(engine, decision)?;
         (vec![entry(&workload, workload.clone(), Vec::new(), window)], 0)
     } else {
-        let rows = select(engine, decision)?;
-        // One decision a kind of act, because each kind is saved by itself and a decision is applied with what it changes.
-        let mut by_kind: BTreeMap<(Arc<str>, Kind), Vec<u128>> = BTreeMap::new();
-        for row in &rows {
-            by_kind.entry((Arc::clone(&row.workload), row.execution.kind)).or_default().push(row.key);
-        }
+        let by_kind = select(engine, decision)?;
+        let executions = by_kind.values().map(Vec::len).sum();
         let asked = decision.ids.join(" ");
         let entries = by_kind
             .into_iter()
             .map(|((workload, _), keys)| entry(&workload, asked.clone(), keys, Duration::ZERO));
-        (entries.collect(), rows.len())
+        (entries.collect(), executions)
     };
+    if Instant::now() >= until {
+        return Err(ServiceError::Unavailable(
+            "finding what is meant took too long, and nothing is decided: name fewer, or try again".into(),
+        ));
+    }
     let workloads: Vec<_> = entries.iter().map(|entry| entry.workload.clone()).collect();
-    let outcomes = decisions.give(entries).map_err(ServiceError::Unavailable)?;
+    let outcomes = decisions.give(entries, until).map_err(ServiceError::Unavailable)?;
     Ok(Decided {
         executions,
         applied: outcomes.iter().all(Option::is_some),
@@ -129,43 +79,127 @@ pub(super) fn decide(
     })
 }
 
-/// The rows that ids mean: a row, or of a group what is held, or where nothing is all of it.
-fn select(engine: &Engine, decision: &Decision) -> Result<Vec<RowView>, ServiceError> {
-    if decision.ids.is_empty() || decision.ids.len() > 1000 {
+/// The keys of the rows that a decision means, by workload and kind of act: one decision each, because each kind is saved
+/// by itself and a decision is applied with what it changes.
+type ByKind = BTreeMap<(Arc<str>, Kind), Vec<u128>>;
+
+/// What was found of what a decision names, in one passing over the rows however many ids it has.
+#[derive(Default)]
+struct Found {
+    rows: BTreeMap<(Arc<str>, u128), (Kind, RowState)>,
+    ids: HashSet<Id>,
+}
+
+impl Found {
+    /// Takes the row where it is meant, by its own id or its group's.
+    fn look_at(&mut self, row: &Glimpse<'_>, wanted: &HashSet<Id>, of_groups: RowState, any: (bool, bool)) {
+        let (any_row, any_group) = any;
+        let its_own = any_row.then(|| Id::of_key(row.workload, row.key));
+        let groups = (any_group && row.state == of_groups).then(|| Id::of_group(row.workload, row.execution));
+        let mut meant = false;
+        for id in [its_own, groups].into_iter().flatten().filter(|id| wanted.contains(id)) {
+            self.ids.insert(id);
+            meant = true;
+        }
+        // One more than can be decided tells that there are too many.
+        if meant && self.rows.len() <= Feedback::MAX_KEYS {
+            self.rows.insert((Arc::clone(row.workload), row.key), (row.execution.kind, row.state));
+        }
+    }
+}
+
+/// The rows that ids mean: a row, or of a group what is held, or in the state that is said.
+fn select(engine: &Engine, decision: &Decision) -> Result<ByKind, ServiceError> {
+    let Decision { ids, state, executions, workload, seconds, .. } = decision;
+    if ids.is_empty() || ids.len() > 1000 {
         return Err(ServiceError::Invalid("ids names 1 to 1000 rows or groups".into()));
     }
-    if decision.workload.is_some() || decision.seconds.is_some() {
+    if workload.is_some() || seconds.is_some() {
         return Err(ServiceError::Invalid("workload and seconds go with learn alone".into()));
     }
-    let mut selected = BTreeMap::new();
-    for wanted in &decision.ids {
-        if !ids::is_id(wanted) || wanted.len() != 17 {
-            return Err(ServiceError::Invalid(format!(
+    let mut wanted = HashSet::new();
+    for id in ids {
+        wanted.insert(Id::read(id).ok_or_else(|| {
+            ServiceError::Invalid(format!(
                 "{} is no id of a row or group; /v1/held lists them",
-                printable(wanted, 40)
-            )));
-        }
-        let mut rows = engine.rows(&|workload, _, execution| {
-            wanted.starts_with('r') || Id::of_group(workload, execution).begins_with(wanted)
-        });
-        rows.retain(|row| wanted.starts_with('g') || Id::of_row(row).begins_with(wanted));
-        if rows.iter().any(|row| row.state == RowState::Held) {
-            rows.retain(|row| row.state == RowState::Held);
-        }
-        if rows.is_empty() {
-            return Err(ServiceError::NotFound(format!(
-                "nothing has the id {wanted} any more; ask /v1/held again"
-            )));
-        }
-        selected.extend(rows.into_iter().map(|row| ((Arc::clone(&row.workload), row.key), row)));
+                printable(id, 40)
+            ))
+        })?);
     }
-    if selected.len() > Feedback::MAX_KEYS {
+    let of_groups = state.unwrap_or_default();
+    let any_group = wanted.iter().any(|id| id.is_group());
+    let any_row = wanted.iter().any(|id| !id.is_group());
+
+    let mut found = Found::default();
+    // What is held or denied is in memory; what is learned may have to be read from the database.
+    if !(any_group && of_groups == RowsState::Learned) {
+        let of = |status: &WorkloadStatus| status.held + status.denied > 0;
+        engine.pass_held_or_denied(&of, &mut |row| {
+            found.look_at(row, &wanted, held::state(of_groups), (any_row, any_group));
+        });
+    }
+    let rows_are_missing = wanted.iter().any(|id| !id.is_group() && !found.ids.contains(id));
+    if rows_are_missing || any_group && of_groups == RowsState::Learned {
+        engine.pass(&|_| true, &mut |row| {
+            found.look_at(row, &wanted, held::state(of_groups), (any_row, any_group));
+        });
+    }
+    check(&found, &wanted, *state, *executions)?;
+
+    let mut by_kind = ByKind::new();
+    for ((workload, key), (kind, _)) in found.rows {
+        by_kind.entry((workload, kind)).or_default().push(key);
+    }
+    Ok(by_kind)
+}
+
+/// Whether what was found is what was shown.
+fn check(
+    found: &Found,
+    wanted: &HashSet<Id>,
+    state: Option<RowsState>,
+    executions: Option<u64>,
+) -> Result<(), ServiceError> {
+    let Found { rows, ids } = found;
+    if rows.len() > Feedback::MAX_KEYS {
         return Err(ServiceError::Invalid(format!(
             "that is more than {} executions at a time; name fewer",
             Feedback::MAX_KEYS
         )));
     }
-    Ok(selected.into_values().collect())
+    let of_groups = state.unwrap_or_default().as_str();
+    if let Some(shown) = executions.filter(|shown| *shown != rows.len() as u64) {
+        return Err(ServiceError::Changed(format!(
+            "this has changed since it was shown: it was about {shown} executions and would be about {} now; nothing is \
+             decided, look at /v1/held again",
+            rows.len()
+        )));
+    }
+    if let Some(missing) = wanted.iter().filter(|id| !ids.contains(id)).min() {
+        return Err(ServiceError::NotFound(if missing.is_group() {
+            format!(
+                "nothing is {of_groups} of the group {}; nothing is decided, say with state whether held, denied or learned \
+                 executions are meant, and look at /v1/held again",
+                missing.full()
+            )
+        } else {
+            format!(
+                "nothing has the id {} any more; nothing is decided, look at /v1/held again",
+                missing.full()
+            )
+        }));
+    }
+    if let Some(state) = state
+        && let Some((_, now)) = rows.values().find(|(_, now)| *now != held::state(state))
+    {
+        return Err(ServiceError::Changed(format!(
+            "this has changed since it was shown: an execution that was {} is {} now; nothing is decided, look at /v1/held \
+             again",
+            state.as_str(),
+            compared::state(*now)
+        )));
+    }
+    Ok(())
 }
 
 /// Whose window is opened, and for how long.

@@ -104,7 +104,9 @@ impl Answers {
         let now = row
             .and_then(|row| self.parts.engine.inspect_row(&row.workload, row.key))
             .map(|inspection| compared::compared(&inspection));
-        Ok(ExecutionDetail { execution: (*execution).clone(), finding, now })
+        let ScoredExecution { workload, parent, name, uid, .. } = &*execution;
+        let group = Id::of_names(workload, parent, name, *uid).full();
+        Ok(ExecutionDetail { execution: (*execution).clone(), finding, group, now })
     }
 
     /// The row of an execution that was scored before. A row that waits for a decision is worth more than a learned one

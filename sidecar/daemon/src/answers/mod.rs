@@ -4,6 +4,7 @@ mod compared;
 mod decisions;
 mod findings;
 mod health;
+mod held;
 mod metrics;
 mod searching;
 mod workloads;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use anomaly_api::model::{
-    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, HeldGroup,
+    Decided, Decision, ExecutionDetail, Finding, Findings, FindingsQuery, GivenDecision, Health, Held,
     HeldQuery, Metric, SearchAnswer, SearchRequest, SinkHealth, Timeline as Lanes, TimelineQuery, Workload,
 };
 use anomaly_api::{Caller, Service, ServiceError};
@@ -27,12 +28,12 @@ const STUCK: Duration = Duration::from_secs(15);
 
 /// Decisions, as whoever opens the database writes them down.
 pub trait Decisions: Send + Sync {
-    /// Writes decisions down and waits a moment for them to be taken up; per decision what came of it, `None` while it
-    /// is only written down.
+    /// Writes decisions down and waits a moment for them to be taken up, so that whoever listens until `until` hears of
+    /// it; per decision what came of it, `None` while it is only written down.
     ///
     /// # Errors
-    /// One sentence, where they could not be written down.
-    fn give(&self, decisions: Vec<Feedback>) -> Result<Vec<Option<String>>, String>;
+    /// One sentence, where they could not be written down. Once they are, there is no error.
+    fn give(&self, decisions: Vec<Feedback>, until: Instant) -> Result<Vec<Option<String>>, String>;
 
     /// Every decision that is remembered, the oldest first.
     ///
@@ -149,12 +150,12 @@ impl Service for Answers {
         workloads::timeline(&self.parts.timeline, &self.parts.engine, self.about.critical, query, now())
     }
 
-    fn held(&self, query: &HeldQuery) -> Result<Vec<HeldGroup>, ServiceError> {
-        decisions::held(self.engine()?, query)
+    fn held(&self, query: &HeldQuery) -> Result<Held, ServiceError> {
+        held::held(self.engine()?, query)
     }
 
-    fn decide(&self, decision: &Decision, by: Caller) -> Result<Decided, ServiceError> {
-        decisions::decide(self.engine()?, &*self.parts.decisions, decision, by, now())
+    fn decide(&self, decision: &Decision, by: Caller, until: Instant) -> Result<Decided, ServiceError> {
+        decisions::decide(self.engine()?, &*self.parts.decisions, decision, by, now(), until)
     }
 
     fn decisions(&self) -> Result<Vec<GivenDecision>, ServiceError> {
