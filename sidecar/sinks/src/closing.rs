@@ -19,7 +19,8 @@ pub struct Closed {
     /// How every sink was left, in the order of the configuration. Nothing is `queued` any more: what is still in memory
     /// counts as lost (`dropped.closed`), as it is if the process ends now.
     pub sinks: Vec<SinkStatus>,
-    /// What there is to say that [`Sinks::notices`](crate::Sinks::notices) has not told yet, and what was lost at the end.
+    /// What there is to say that [`Sinks::notices`](crate::Sinks::notices) has not told, what was lost at the end included. A
+    /// further call says all of it again, as it is then.
     pub notices: Vec<String>,
 }
 

@@ -23,6 +23,11 @@ impl Notices {
         notices.push_back(printable(text, MAX_BYTES));
     }
 
+    /// What waits to be read, which goes on waiting.
+    pub(crate) fn untold(&self) -> Vec<String> {
+        self.0.lock().iter().cloned().collect()
+    }
+
     pub(crate) fn take(&self) -> Vec<String> {
         self.0.lock().drain(..).collect()
     }

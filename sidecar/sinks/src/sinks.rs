@@ -44,15 +44,6 @@ impl fmt::Debug for Sinks {
 }
 
 impl Sinks {
-    /// Whether these could be started, but for their spools: nothing is opened, so that whoever has sinks already finds out
-    /// before closing them.
-    ///
-    /// # Errors
-    /// As [`Prepared::new`].
-    pub fn check(configs: &[SinkConfig]) -> Result<(), SinkError> {
-        Prepared::new(configs, "").map(drop)
-    }
-
     /// [Prepares](Prepared::new) sinks and [starts](Prepared::start) them.
     ///
     /// # Errors
@@ -133,7 +124,7 @@ impl Sinks {
         for sink in &self.sinks {
             sink.queue.close();
         }
-        let mut notices = self.notices();
+        let mut notices = self.notices.untold();
         let mut sinks = self.status();
         for SinkStatus { name, queued, dropped, .. } in sinks.iter_mut().filter(|status| status.queued > 0) {
             let lost = std::mem::take(queued);
@@ -239,6 +230,7 @@ mod tests {
             sinks.send(&Arc::new(execution(number)));
         }
         has_begun.recv_timeout(LONG).expect("the first is being delivered");
+        sinks.notices.say("nobody was told yet");
         let closed = sinks.close(Duration::from_millis(50));
         assert!(!closed.ended && !sinks.wait_ended(Duration::from_millis(10)));
         let status = &closed.sinks[0];
@@ -254,6 +246,7 @@ mod tests {
         assert!(sinks.wait_ended(LONG));
         let closed = sinks.close(Duration::ZERO);
         assert!(closed.ended && !closed.notices.iter().any(|notice| notice.contains("lost")), "{closed:?}");
+        assert_eq!(closed.notices[0], "nobody was told yet", "whichever call is listened to");
         let status = &closed.sinks[0];
         given_is_somewhere(status);
         assert_eq!(

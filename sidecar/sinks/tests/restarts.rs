@@ -122,7 +122,7 @@ fn what_cannot_start_says_why() {
         (error.to_string(), error)
     };
     let refuse = |configs: &[SinkConfig]| {
-        let checked = Sinks::check(configs).expect_err("refused");
+        let checked = Prepared::new(configs, "web-1").expect_err("refused");
         let (text, error) = try_start(configs);
         assert_eq!(checked.to_string(), text, "known before anything is opened");
         (text, error)
@@ -141,7 +141,7 @@ fn what_cannot_start_says_why() {
     assert!(text.contains("sink http: max_batch_size: 0 is not between"), "{text}");
     let (text, _) = refuse(&one(HttpConfig { ca_file: Some("/dev/null".into()), ..plain.clone() }));
     assert!(text.contains("sink http: ca_file: "), "{text}");
-    Sinks::check(&one(plain.clone())).expect("it could start");
+    Prepared::new(&one(plain.clone()), "web-1").expect("it could start");
     let _running = start(&one(plain.clone()), &folder);
     let (text, error) = try_start(&one(plain));
     assert!(matches!(error, SinkError::SpoolLocked { .. }), "{text}");
