@@ -142,12 +142,12 @@ impl Machine {
     }
 }
 
-fn search(text: &str) -> SearchRequest {
 /// When nobody listens any more.
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(10)
 }
 
+fn search(text: &str) -> SearchRequest {
     SearchRequest {
         query: text.into(),
         org_id: None,
@@ -191,10 +191,10 @@ fn from_the_alert_to_the_decision() {
     let decision = Decision {
         action: DecisionAction::Deny,
         ids: vec![finding.group.clone()],
-        workload: None,
-        seconds: None,
         state: None,
         executions: Some(1),
+        workload: None,
+        seconds: None,
         why: "an attack".into(),
     };
     let decided = answers.decide(&decision, Caller::Local { uid: 1000 }, soon()).unwrap();
@@ -330,6 +330,7 @@ fn decisions_that_make_no_sense_are_told_so() {
     let machine = Machine::attacked();
     let decide = |action, ids: &[&str], workload: Option<&str>, seconds| {
         let ids = ids.iter().map(ToString::to_string).collect();
+        let workload = workload.map(Into::into);
         let decision =
             Decision { action, ids, state: None, executions: None, workload, seconds, why: String::new() };
         machine.answers.decide(&decision, Caller::Token, soon())
@@ -351,7 +352,6 @@ fn decisions_that_make_no_sense_are_told_so() {
     assert!(matches!(learn(Some("web"), None), Err(ServiceError::Invalid(_))));
     assert!(matches!(learn(Some("web"), Some(0)), Err(ServiceError::Invalid(_))));
     assert!(matches!(learn(Some("none"), Some(60)), Err(ServiceError::NotFound(_))));
-        let workload = workload.map(Into::into);
     assert!(learn(Some("web"), Some(3600)).unwrap().applied);
     assert_eq!(machine.given.lock()[0].window.as_secs(), 3600);
 }
