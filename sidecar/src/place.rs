@@ -137,9 +137,7 @@ pub(crate) fn tell_of_others(store: &LanceStore, org: &str) {
 
 /// Why a database cannot be read, and for a user who did not say which one where the machine's is.
 fn unreadable(path: &Path, error: anomaly_baseline::StoreError) -> Failure {
-    let machines = Path::new(paths::SYSTEM);
-    let is_root = rustix::process::geteuid().is_root();
-    if is_root || path == machines || !machines.is_dir() {
+    if !is_elsewhere(path, Path::new(paths::SYSTEM), rustix::process::geteuid().is_root()) {
         return error.into();
     }
     Failure::new(format!(
@@ -148,7 +146,37 @@ fn unreadable(path: &Path, error: anomaly_baseline::StoreError) -> Failure {
     ))
 }
 
+/// Whether there is a database of the machine that this user was not looking at.
+fn is_elsewhere(path: &Path, machines: &Path, is_root: bool) -> bool {
+    !is_root && path != machines && machines.is_dir()
+}
+
 /// What the store at a path is opened with.
 pub(crate) fn options(path: &Path, org: &str) -> StoreOptions {
     StoreOptions { org: org.to_owned(), ..StoreOptions::new(path, Arc::new(Hashed::default())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_who_looks_at_home_hears_of_the_machines_database() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (machines, home) = (folder.path(), Path::new("/home/somebody/.local/share/falco-anomaly"));
+        assert!(is_elsewhere(home, machines, false));
+        assert!(!is_elsewhere(machines, machines, false), "that one cannot be read");
+        assert!(!is_elsewhere(home, machines, true));
+        assert!(!is_elsewhere(home, &machines.join("nowhere"), false), "there is none");
+    }
+
+    #[test]
+    fn one_directory_has_many_paths() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("data");
+        assert!(is_same(&path.join(""), &path), "though it is not there");
+        fs::create_dir(&path).expect("the folder is ours");
+        assert!(is_same(&folder.path().join("data/../data"), &path));
+        assert!(!is_same(folder.path(), &path));
+    }
 }

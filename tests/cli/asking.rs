@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::daemon::{Place, end};
-use crate::support::{PROGRAM, Ran, run, settle};
+use crate::support::{PROGRAM, Ran, eventually, run, settle};
 use crate::terminal::on_a_terminal_of;
 
 /// A command of the program with these arguments, in a known environment.
@@ -67,6 +67,27 @@ fn a_running_daemon_is_asked() {
     assert_eq!(serde_json::from_str::<Value>(&one.out).expect("an array").as_array().map(Vec::len), Some(1));
     ask(&place, &["findings", "--limit", "0"]).failed_with(&["--limit"]);
 
+    // What an alert and a finding carry leads to what they are about; what looks like an id and is none has no score.
+    let execution = finding["example"]["id"].as_str().expect("it has an id");
+    let uuid = [&execution[..8], &execution[8..12], &execution[12..16], &execution[16..20], &execution[20..]];
+    let uuid = uuid.join("-");
+    eventually("it is saved", || ask(&place, &["explain", execution]).code() == Some(0));
+    for id in [execution, &uuid, finding["id"].as_str().expect("it has an id"), group] {
+        let told = ask(&place, &["explain", id]).succeeded();
+        assert!(told.out.contains("intruder") && told.out.contains(" held, seen "), "{id}: {}", told.out);
+        let touched = ask(&place, &["approve", id, "--dry-run"]).succeeded();
+        assert!(touched.out.contains("intruder"), "{id}: {}", touched.out);
+    }
+    let unknown = "0".repeat(32);
+    for asking in [&["explain", "--workload", "all"][..], &["deny"]] {
+        ask(&place, &[asking, &[&unknown]].concat()).failed_with(&["the daemon remembers no execution 0000"]);
+        ask(&place, &[asking, &["f0000000000000000"]].concat()).failed_with(&["no finding has the id f0000"]);
+    }
+    ask(&place, &["explain", "--workload", "all", "r00000000"])
+        .failed_with(&["nothing has the id r00000000"]);
+    let command = ask(&place, &["explain", "--workload", "all", "--name", "gcc12", "gcc12"]).succeeded();
+    assert!(command.out.contains("never seen"), "{}", command.out);
+
     let narrow = on_a_terminal_of(60, &format!("findings --socket '{socket}'"), &[]);
     assert!(narrow.contains("intruder ("), "{narrow}");
     assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 60), "{narrow}");
@@ -80,4 +101,6 @@ fn a_running_daemon_is_asked() {
     let nowhere = place.path("nowhere/anomaly.prom").display().to_string();
     ask(&place, &["metrics", "--output", &nowhere]).failed_with(&["nowhere/anomaly.prom", "a directory"]);
     end(daemon);
+    ask(&place, &["explain", &uuid]).failed_with(&["only the daemon can look up", "the group (g...)"]);
+    ask(&place, &["explain", group]).succeeded();
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::recording::{DAY, Folder, exfiltration, web_week};
-use crate::support::{PROGRAM, Ran, run, settle, watch};
+use crate::support::{PROGRAM, Ran, run, settle, skipped, watch};
 
 fn told(arguments: &[&str]) -> Ran {
     let mut command = Command::new(PROGRAM);
@@ -80,6 +80,21 @@ fn who_looks_at_the_wrong_organisation_hears_of_the_others() {
     let mut learn = Command::new(PROGRAM);
     settle(learn.args(["learn", "host", "--for", "1h", "--data", &data]));
     run(&mut learn).failed_with(&["no workload matches host; none is known yet"]);
+}
+
+#[test]
+fn a_database_of_another_user_says_who_may_look() {
+    if !rustix::process::geteuid().is_root() {
+        return skipped("giving a directory to another user wants root");
+    }
+    let folder = Folder::new();
+    let (data, _) = database(&folder);
+    std::os::unix::fs::chown(&data, Some(65534), Some(65534)).expect("root may");
+    // A root that is like any other user in this.
+    let mut status = Command::new("setpriv");
+    settle(status.args(["--bounding-set=-dac_override,-dac_read_search", PROGRAM, "status", "--data"]));
+    run(status.arg(&data))
+        .failed_with(&["Permission denied", "run this as root, or as the user who owns it"]);
 }
 
 #[test]

@@ -118,9 +118,13 @@ pub(crate) fn is_finding(id: &str) -> bool {
     id.len() == 17 && id.strip_prefix('f').is_some_and(hexadecimal)
 }
 
-/// Whether it can be an execution's id: 32 hexadecimal digits.
-pub(crate) fn is_execution(id: &str) -> bool {
-    id.len() == 32 && hexadecimal(id)
+/// The 32 hexadecimal digits of an execution's id, which the uuid of an alert has with dashes between them; `None` of what
+/// cannot be one.
+pub fn execution_id(text: &str) -> Option<String> {
+    let is_uuid = text.len() == 36
+        && text.bytes().enumerate().all(|(at, byte)| (byte == b'-') == [8, 13, 18, 23].contains(&at));
+    let id = if is_uuid { text.replace('-', "") } else { text.to_owned() };
+    (id.len() == 32 && hexadecimal(&id)).then_some(id)
 }
 
 fn is_row_or_group(id: &str) -> bool {

@@ -25,6 +25,7 @@ mod service;
 mod shared;
 mod token;
 
+pub use check::execution_id;
 pub use client::{Client, ClientError};
 pub use counters::Counters;
 pub use error::ApiError;

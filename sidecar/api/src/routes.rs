@@ -97,16 +97,18 @@ async fn finding(
 
 /// One execution beside what its workload knows now.
 #[utoipa::path(get, path = "/v1/executions/{id}", tag = "findings", params(
-        ("id" = String, Path, description = "32 hexadecimal digits", pattern = "^[0-9a-f]{32}$", min_length = 32,
-            max_length = 32)),
+        ("id" = String, Path, description = "32 hexadecimal digits, or an alert's uuid, which has dashes between them",
+            pattern = "^[0-9a-f]{32}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", min_length = 32, max_length = 36)),
     responses((status = 200, description = "The execution", body = ExecutionDetail)))]
 async fn execution(
     State(shared): Asked,
     _: Query<NoKeys>,
     id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Answer {
-    let id = id.map(|Path(id)| id).ok().filter(|id| check::is_execution(id)).ok_or_else(|| {
-        Refusal::bad_request("an execution's id is 32 hexadecimal digits: take it from a finding or an alert")
+    let id = id.map(|Path(id)| id).ok().and_then(|id| check::execution_id(&id)).ok_or_else(|| {
+        Refusal::bad_request(
+            "an execution's id is 32 hexadecimal digits: take it from a finding, or the uuid of an alert",
+        )
     })?;
     shared.answer(move |service| service.execution(&id)).await
 }

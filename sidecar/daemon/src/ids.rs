@@ -4,6 +4,7 @@
 //! names, so no table of ids is kept.
 
 use anomaly_baseline::{Day, RowView};
+use anomaly_scored::{digest, group};
 use anomaly_vectorizer::Execution;
 
 /// Hexadecimal digits that are shown.
@@ -37,8 +38,7 @@ impl Id {
 
     /// The same by its parts.
     pub fn of_names(workload: &str, parent: &str, name: &str, uid: u32) -> Self {
-        let parts = [workload.as_bytes(), parent.as_bytes(), name.as_bytes(), &uid.to_be_bytes()];
-        Self { kind: 'g', digest: digest(&parts) }
+        Self { kind: 'g', digest: group(workload, parent, name, uid) }
     }
 
     /// The id of what a group did on one day: `f` and 16 digits.
@@ -83,23 +83,6 @@ pub fn is_id(text: &str) -> bool {
     let digits = text.strip_prefix(['r', 'g']).unwrap_or_default();
     (LEAST..=16).contains(&digits.len())
         && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-}
-
-/// FNV-1a with 64 bits over the parts, each behind its length, and a finisher that spreads it over all digits.
-fn digest(parts: &[&[u8]]) -> u64 {
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut write = |bytes: &[u8]| {
-        for &byte in bytes {
-            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    };
-    for part in parts {
-        write(&(part.len() as u64).to_be_bytes());
-        write(part);
-    }
-    hash ^= hash >> 32;
-    hash = hash.wrapping_mul(0xd6e8_feb8_6659_fd93);
-    hash ^ hash >> 32
 }
 
 #[cfg(test)]

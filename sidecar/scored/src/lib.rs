@@ -7,6 +7,10 @@
 //!
 //! All text in it is scrubbed of secrets; none of it is safe for a terminal or a page as it stands.
 
+mod digest;
+
+pub use digest::{digest, group};
+
 use anomaly_baseline::{Level, Progress, Score};
 use anomaly_vectorizer::{Kind, Surroundings};
 use serde::{Deserialize, Serialize};
@@ -155,6 +159,11 @@ impl From<Progress> for Learning {
 }
 
 impl ScoredExecution {
+    /// The id of its alert group, `g` and 16 hexadecimal digits, which the commands take.
+    pub fn group(&self) -> String {
+        format!("g{:016x}", group(&self.workload, &self.parent, &self.name, self.uid))
+    }
+
     /// When, in microseconds since the Unix epoch.
     pub fn micros(&self) -> i64 {
         // Exact to the microsecond until the year 2255.

@@ -20,7 +20,8 @@ Examples:
   anomalyctl ready --socket /run/falco-anomaly/api.sock
       the daemon behind this socket
 
-Exit codes: 0 when executions are watched and scored, 1 when they are not, with the reasons, 2 when nobody answers.";
+Exit codes: 0 when executions are watched and scored, 1 when they are not, with the reasons, 2 when nobody \
+answers.";
 
 pub(crate) const FINDINGS_EXAMPLES: &str = "\
 Examples:
@@ -31,8 +32,8 @@ Examples:
   anomalyctl findings --json | jq -r '.[] | [.group, .example.id, .example.command] | @tsv'
       the same for another program
 
-SEEN is how many novel executions a finding has, SCORE and the command below it are those of the one that scored
-highest. `anomalyctl explain ID` says why, `approve ID` and `deny ID` decide.
+SEEN is how many novel executions a finding has, SCORE and the command below it are those of the one that \
+scored highest. `anomalyctl explain ID` says why, `approve ID` and `deny ID` decide.
 Exit codes: 0 when it did, 2 when nobody answers.";
 
 pub(crate) const METRICS_EXAMPLES: &str = "\

@@ -5,12 +5,15 @@
 mod arguments;
 mod findings;
 mod metrics;
+mod resolve;
 
 use std::process::ExitCode;
 
 use anomaly_api::ClientError;
 
 pub(crate) use arguments::{FINDINGS_EXAMPLES, Findings, METRICS_EXAMPLES, Metrics, READY_EXAMPLES, Ready};
+
+pub(crate) use resolve::{not_saved, row_or_group};
 
 use crate::failure::{Failure, say};
 

