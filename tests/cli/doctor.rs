@@ -138,3 +138,69 @@ fn a_directory_of_others_and_a_wrong_file_are_told() {
     assert_eq!(check(&all, "configuration")["status"], "fail");
     assert_eq!(ran.code(), Some(1));
 }
+
+/// What `doctor` and `run` say of a configuration that cannot work: both of them refuse it.
+#[track_caller]
+fn refused(folder: &Folder, text: &str, name: &str, part: &str) {
+    let file = folder.file("refused.yaml", text);
+    for (args, command) in [(&["doctor", "--json"][..], "doctor"), (&["run", "--for", "0s"][..], "run")] {
+        let mut program = Command::new(PROGRAM);
+        settle(&mut program);
+        let ran = run(program.args(args).arg("--config").arg(&file).env("SHORT_TOKEN", "short"));
+        if command == "run" {
+            assert_eq!(ran.code(), Some(2), "{text}: {ran:?}");
+            continue;
+        }
+        let all = checks(&ran);
+        let check = check(&all, name);
+        assert_eq!(check["status"], "fail", "{text}: {check}");
+        assert!(check["found"].as_str().is_some_and(|found| found.contains(part)), "{part}: {check}");
+    }
+}
+
+#[test]
+fn what_run_refuses_it_refuses() {
+    let folder = Folder::new();
+    let file = folder.file("file", "");
+    let (file, data, socket) = (file.display(), folder.path("data"), folder.path("api.sock"));
+    let (data, socket) = (data.display(), socket.display());
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address");
+    let usual = format!("storage: {{path: {data}}}");
+    let token = folder.file("token", "a-token-that-is-long-enough");
+    let token = token.display();
+    for (text, name, part) in [
+        (format!("storage: {{path: {file}}}\napi: {{socket: {socket}}}"), "data", "is no directory"),
+        (format!("{usual}\napi: {{socket: {file}}}"), "api socket", "is no socket"),
+        (format!("{usual}\napi: {{socket: {file}/api.sock}}"), "api socket", "is no directory"),
+        (
+            format!("{usual}\napi: {{socket: {socket}, listen: '127.0.0.1:0', token_env: NO_SUCH_TOKEN}}"),
+            "api",
+            "the environment has no NO_SUCH_TOKEN",
+        ),
+        (
+            format!("{usual}\napi: {{socket: {socket}, listen: '127.0.0.1:0', token_env: SHORT_TOKEN}}"),
+            "api",
+            "at least 16 visible ASCII characters",
+        ),
+        (
+            format!("{usual}\napi: {{socket: {socket}, listen: '{port}', token_file: {token}}}"),
+            "api listen",
+            "cannot listen on 127.0.0.1:",
+        ),
+    ] {
+        refused(&folder, &text, name, part);
+    }
+    drop(taken);
+    let file = folder.file(
+        "taken.yaml",
+        format!("{usual}\napi: {{socket: {socket}, listen: '{port}', token_file: {token}}}"),
+    );
+    let mut command = Command::new(PROGRAM);
+    settle(&mut command);
+    let all = checks(&run(command.args(["doctor", "--json", "--config"]).arg(file)));
+    for name in ["data", "api socket", "api listen"] {
+        assert_eq!(check(&all, name)["status"], "ok", "{all:?}");
+    }
+    assert!(!folder.path("api.sock").exists(), "it only looked");
+}

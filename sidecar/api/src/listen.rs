@@ -45,25 +45,41 @@ fn identity(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Listens on a unix socket that its owner alone may open. What a dead process left is replaced.
-pub(crate) fn on_socket(path: &Path) -> Result<(UnixListener, SocketFile), ApiError> {
+/// What may be in the place of a socket that is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nothing.
+    Free,
+    /// A socket that nobody listens on any more.
+    Left,
+}
+
+/// Fails where a socket could not be made because of what is in its place.
+pub(crate) fn place_of_socket(path: &Path) -> Result<Place, ApiError> {
     if path.as_os_str().len() > LONGEST_PATH {
         return Err(ApiError::PathTooLong { path: path.to_owned() });
     }
     let failed = |source| ApiError::Socket { path: path.to_owned(), source };
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Place::Free),
+        Err(error) => Err(failed(error)),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            Err(ApiError::NotASocket { path: path.to_owned() })
+        }
+        Ok(_) if is_answered(path).map_err(failed)? => Err(ApiError::SocketInUse { path: path.to_owned() }),
+        Ok(_) => Ok(Place::Left),
+    }
+}
+
+/// Listens on a unix socket that its owner alone may open. What a dead process left is replaced.
+pub(crate) fn on_socket(path: &Path) -> Result<(UnixListener, SocketFile), ApiError> {
+    let failed = |source| ApiError::Socket { path: path.to_owned(), source };
+    let place = place_of_socket(path)?;
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(failed)?;
     }
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
-        Ok(metadata) if !metadata.file_type().is_socket() => {
-            return Err(ApiError::NotASocket { path: path.to_owned() });
-        }
-        Ok(_) if is_answered(path).map_err(failed)? => {
-            return Err(ApiError::SocketInUse { path: path.to_owned() });
-        }
-        Ok(_) => fs::remove_file(path).map_err(failed)?,
+    if place == Place::Left {
+        fs::remove_file(path).map_err(failed)?;
     }
     let listener = UnixListener::bind(path).map_err(failed)?;
     let file = SocketFile { path: path.to_owned(), identity: identity(path).map_err(failed)? };

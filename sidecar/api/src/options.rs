@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Token;
+use crate::{ApiError, Token, listen};
 
 /// Where the server listens.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,25 @@ pub struct Options {
     pub page: Option<PathBuf>,
     /// What it bears.
     pub limits: Limits,
+}
+
+impl Options {
+    /// Whether nothing is in the way of the socket, where one is asked for: looks, and makes nothing.
+    ///
+    /// # Errors
+    /// What [`Server::start`](crate::Server::start) would say of what is in its place. Whether its directory can be made
+    /// and written is not looked at.
+    pub fn try_socket(&self) -> Result<(), ApiError> {
+        self.socket.as_deref().map_or(Ok(()), |path| listen::place_of_socket(path).map(drop))
+    }
+
+    /// Whether the address can be listened on, where one is asked for: listens for a moment.
+    ///
+    /// # Errors
+    /// What [`Server::start`](crate::Server::start) would say of it.
+    pub fn try_tcp(&self) -> Result<(), ApiError> {
+        self.tcp.as_ref().map_or(Ok(()), |tcp| listen::on_loopback(tcp.address).map(drop))
+    }
 }
 
 /// A listener on loopback.

@@ -156,8 +156,12 @@ fn clock(seconds: i64, shown: &str, root: &HostRoot) -> Check {
         let found = format!("{shown}: it is wrong, and days of learning and of alerts are told by it");
         return Check::fail("clock", found, "set it, and keep it with chrony or systemd-timesyncd");
     }
-    let kept = root.join("run/systemd/timesync/synchronized").exists() || root.join("run/chrony").exists();
-    let by = if kept { "synchronised" } else { "whether it is synchronised is not told here" };
+    // The daemon of the clock makes this file whenever it has set it. That others are there says nothing of their success.
+    let by = if root.join("run/systemd/timesync/synchronized").exists() {
+        "set by systemd-timesyncd"
+    } else {
+        "whether it is synchronised is not told here"
+    };
     Check::ok("clock", format!("{shown}, {by}; days begin at midnight UTC"))
 }
 
@@ -190,5 +194,9 @@ mod tests {
         assert_eq!(containers(&root).found, "Docker: workloads are images");
         assert_eq!(clock(0, "1970", &root).status, Status::Fail);
         assert_eq!(clock(BEFORE_US, "2024", &root).status, Status::Ok);
+        write("run/chrony/chronyd.pid", "7");
+        assert!(clock(BEFORE_US, "2024", &root).found.contains("is not told here"), "it may be astray");
+        write("run/systemd/timesync/synchronized", "");
+        assert!(clock(BEFORE_US, "2024", &root).found.contains("set by systemd-timesyncd"));
     }
 }

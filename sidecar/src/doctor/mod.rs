@@ -3,6 +3,7 @@
 //! What can be tried is tried: feeds are opened, the database's directory is asked whether it can be written. The rest is
 //! read from where the kernel tells it, below `HOST_ROOT` where that is set.
 
+mod api;
 mod arguments;
 mod feeds;
 mod kernel;
@@ -50,6 +51,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     found.extend(privileges::look(&root));
     found.extend(feeds::look(&config, root.clone()));
     found.extend(storage::look(&config));
+    found.extend(api::look(&config));
     found.extend(machine::look(&root, &config));
     checks::report(&found, arguments.json)
 }

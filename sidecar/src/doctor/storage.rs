@@ -46,9 +46,12 @@ pub(super) fn look(config: &Config) -> Vec<Check> {
         }
     };
     let there = nearest(&path);
-    let mut checks = vec![room(&there), file_system(&there), directory(&path, &there)];
+    let mut checks = vec![room(&there), file_system(&there), directory("data", "storage.path", &path)];
     if path.is_dir() {
         checks.push(database(&path, &config.agent.org));
+    }
+    if let Some(spool) = &config.backend.spool {
+        checks.push(directory("spool", "backend.spool", spool));
     }
     checks
 }
@@ -56,6 +59,29 @@ pub(super) fn look(config: &Config) -> Vec<Check> {
 /// The path, or the nearest directory above it that exists.
 fn nearest(path: &Path) -> PathBuf {
     path.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/")).to_owned()
+}
+
+/// Why a directory cannot be used or made by this user, where it cannot: what was found, and what to do about it. `key`
+/// names it in the configuration.
+pub(super) fn obstacle(key: &str, path: &Path) -> Option<(String, String)> {
+    let shown = printable(&path.display().to_string(), 500);
+    // A link to nowhere is there, too.
+    let there = path.ancestors().find(|path| fs::symlink_metadata(path).is_ok()).unwrap_or(Path::new("/"));
+    if !there.is_dir() {
+        let there = printable(&there.display().to_string(), 500);
+        return Some((
+            format!("{there} is no directory"),
+            format!("move it away, or give {key} a directory of its own"),
+        ));
+    }
+    if access(there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
+        let cannot = if path == there { "written" } else { "made" };
+        return Some((
+            format!("{shown} cannot be {cannot} by this user"),
+            format!("run as its owner, or: install -d -m 700 -o USER {shown}"),
+        ));
+    }
+    None
 }
 
 fn room(there: &Path) -> Check {
@@ -95,23 +121,20 @@ fn file_system(there: &Path) -> Check {
     }
 }
 
-fn directory(path: &Path, there: &Path) -> Check {
-    let shown = printable(&path.display().to_string(), 500);
-    if access(there, Access::WRITE_OK | Access::EXEC_OK).is_err() {
-        let found =
-            format!("{shown} cannot be {} by this user", if path == there { "written" } else { "made" });
-        let remedy = format!("run as its owner, or: install -d -m 700 -o USER {shown}");
-        return Check::fail("data", found, remedy);
+fn directory(name: &'static str, key: &str, path: &Path) -> Check {
+    if let Some((found, remedy)) = obstacle(key, path) {
+        return Check::fail(name, found, remedy);
     }
+    let shown = printable(&path.display().to_string(), 500);
     let Ok(facts) = fs::metadata(path) else {
-        return Check::ok("data", format!("{shown} will be made"));
+        return Check::ok(name, format!("{shown} will be made"));
     };
     let mode = facts.permissions().mode() & 0o777;
     if mode & 0o077 != 0 {
         let found = format!("{shown} is open to others (mode {mode:04o}), and command lines are in it");
-        return Check::warn("data", found, format!("chmod 700 {shown}"));
+        return Check::warn(name, found, format!("chmod 700 {shown}"));
     }
-    Check::ok("data", format!("{shown} is user {}'s alone", facts.uid()))
+    Check::ok(name, format!("{shown} is user {}'s alone", facts.uid()))
 }
 
 /// Whether it can be opened, and who has it.
@@ -143,12 +166,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a/b");
         assert_eq!(nearest(&path), folder.path());
-        assert_eq!(directory(&path, &nearest(&path)).status, Status::Ok);
+        let directory = |path: &Path| directory("data", "storage.path", path);
+        assert_eq!(directory(&path).status, Status::Ok);
         fs::create_dir_all(&path).unwrap();
         for (mode, status) in [(0o700, Status::Ok), (0o755, Status::Warn)] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            let check = directory(&path, &path);
+            let check = directory(&path);
             assert_eq!(check.status, status, "{check:?}");
+        }
+        fs::write(path.join("file"), "").unwrap();
+        std::os::unix::fs::symlink("nowhere", path.join("link")).unwrap();
+        for obstacle in ["file", "file/below/it", "link", "link/below"] {
+            let check = directory(&path.join(obstacle));
+            assert_eq!(check.status, Status::Fail, "{check:?}");
+            assert!(check.found.ends_with("is no directory"), "{check:?}");
         }
         assert_ne!(room(folder.path()).found, "");
     }
