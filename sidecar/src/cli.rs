@@ -123,10 +123,10 @@ Examples:
   anomalyctl watch --json | jq 'select(.novel)'
       every execution as JSON Lines, filtered by another program
 
-A workload learns until it has seen --learn-executions executions, --learn-for has passed and
-little is unlike anything before; a fifth of them is enough where it is quiet, and four times as
-many where it never is. Until then it has no score. Novel is what reaches the workload's
-threshold: about one alert a day. A recording with compressed time wants --learn-for 0s.
+A workload learns until it has seen --learn-executions executions, --learn-for has passed and little is \
+unlike anything before; a fifth of them is enough where it is quiet, and four times as many where it never \
+is. Until then it has no score. Novel is what reaches the workload's threshold: about one alert a day. A \
+recording with compressed time wants --learn-for 0s.
 Exit codes: 0 when it ended as asked, 2 when it could not start or go on.";
 
 const LINT_RULES_EXAMPLES: &str = "\
@@ -136,9 +136,10 @@ Examples:
   anomalyctl lint-rules falco_rules.yaml my_gates.yaml --json | jq -r '.[].correction'
       gates together with the rules they change, in the order in which Falco loads them
 
-Falco compares scores as text: it loads `anomaly.score > 85` and never alerts. A gate on a rule that none of the
-files defines, or that another of them defines without a score, must let it fire while there is no score. A gate on a
-rule about other events than executions has to ask for anomaly.event_score: what is done there, not who does it.
+Falco compares scores as text: it loads `anomaly.score > 85` and never alerts. A gate on a rule that none of \
+the files defines, or that another of them defines without a score, must let it fire while there is no \
+score. A gate on a rule about other events than executions has to ask for anomaly.event_score: what is done \
+there, not who does it.
 Exit codes: 0 when nothing is to be corrected, 1 when something is, 2 when a file is no rules file.";
 
 /// `anomalyctl lint-rules`
@@ -332,14 +333,40 @@ mod tests {
         assert_eq!(watch.settings(), Settings::default());
     }
 
+    /// Every command, those of commands too.
+    fn each(command: &clap::Command, look: &mut impl FnMut(&clap::Command)) {
+        for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+            look(command);
+            each(command, look);
+        }
+    }
+
     #[test]
-    fn every_command_shows_examples() {
+    fn every_command_shows_examples_and_exit_codes() {
         let mut cli = Cli::command();
         cli.build();
-        for command in cli.get_subcommands_mut().filter(|command| command.get_name() != "help") {
-            let help = command.render_long_help().to_string();
-            assert!(help.contains("Examples:"), "{} has none", command.get_name());
-        }
+        each(&cli, &mut |command| {
+            let help = command.clone().render_long_help().to_string();
+            for part in ["Examples:", "Exit codes: "] {
+                assert!(help.contains(part), "{} has no {part}", command.get_name());
+            }
+        });
+    }
+
+    /// What is broken here is broken again by a narrow terminal, and leaves words alone on their lines.
+    #[test]
+    fn a_paragraph_below_the_examples_is_one_line() {
+        let mut cli = Cli::command();
+        cli.build();
+        each(&cli, &mut |command| {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let lines: Vec<_> = help.lines().collect();
+            let is_prose = |line: &str| !line.is_empty() && !line.starts_with(' ') && line != "Examples:";
+            for pair in lines.windows(2).filter(|pair| is_prose(pair[0]) && is_prose(pair[1])) {
+                let begins = pair[1].starts_with("Exit codes: ") || pair[0].ends_with('.');
+                assert!(begins, "{}: {:?} is broken", command.get_name(), pair[0]);
+            }
+        });
     }
 
     #[test]

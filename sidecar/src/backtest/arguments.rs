@@ -17,10 +17,10 @@ Examples:
   anomalyctl backtest --baseline normal.jsonl.gz --events attacks.jsonl.gz --repeat-attack 5
       the same attacks on five days in a row, learning as it would live
 
-An alert group is one (parent, name, uid) of a workload and day: what a person sees as one alert. A session
-is an attack; it is found if one of its first 20 executions is above the threshold. Nothing is learned from a
-line labelled as an attack, and each session is scored on its own copy of the state at its place in the file.
-A day is a deployment's where the recording's `phase` begins with `deploy`.
+An alert group is one (parent, name, uid) of a workload and day: what a person sees as one alert. A session \
+is an attack; it is found if one of its first 20 executions is above the threshold. Nothing is learned from \
+a line labelled as an attack, and each session is scored on its own copy of the state at its place in the \
+file. A day is a deployment's where the recording's `phase` begins with `deploy`.
 Exit codes: 0 when it ran, 2 when it could not.";
 
 /// How executions are compared.

@@ -14,7 +14,7 @@ pub(crate) const EXAMPLES: &str = "\
 Examples:
   anomalyctl baseline list
       every workload: how much it knows, how much waits for a decision, what it takes on the disk
-  anomalyctl baseline export --output web.jsonl nginx && git diff web.jsonl
+  anomalyctl baseline export --output web.jsonl --force nginx && git diff web.jsonl
       what nginx is known to run, sorted, one line each, to review in a pull request
   anomalyctl baseline diff staging.jsonl /var/lib/falco-anomaly
       what this machine runs and staging never ran, and the other way round
@@ -27,33 +27,150 @@ Examples:
   anomalyctl baseline verify
       whether everything can be read; exit code 1 where something cannot
 
-What changes a database needs it for itself: end `anomalyctl watch` and Falco first. What only reads works beside them.
-Exit codes: 0 when it did what it says, 1 where `diff` found a difference, `verify` damage or `archive search` nothing,
-2 when it could not.";
+What changes a database needs it for itself: end the daemon, `anomalyctl watch` and Falco first. What only \
+reads works beside them.
+Exit codes: 0 when it did what it says, 1 where `diff` found a difference, `verify` damage or `archive \
+search` nothing, 2 when it could not.";
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline list
+      every workload: how much it knows, how much waits for a decision, what it takes on the disk
+  anomalyctl baseline list --json | jq -r 'select(.held > 0) | .workload'
+      the workloads in which something waits
+
+Exit codes: 0 when it did, 2 when it could not.";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline show nginx --sort distance --limit 10
+      the ten executions of a workload that were farthest from what was known before them
+  anomalyctl baseline show nginx --state denied
+      what people denied there
+
+Exit codes: 0 when it did, 2 when it could not.";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline export --output web.jsonl --force nginx && git diff web.jsonl
+      what nginx is known to run, sorted, one line each, to review in a pull request
+  anomalyctl baseline export --oci nginx-baseline --tag 1.0 nginx
+      an asset, as falcoctl and registries know them
+
+Exit codes: 0 when it did, 2 when it could not: a file that exists is replaced with --force alone.";
+
+const DIFF_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline diff staging.jsonl /var/lib/falco-anomaly
+      what this machine runs and staging never ran, and the other way round
+  anomalyctl baseline diff before.jsonl after.jsonl --json | jq 'select(.change == \"new\")'
+      what came with a release
+
+Exit codes: 0 when nothing differs, 1 when something does, 2 when it could not look.";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline import web.jsonl --dry-run
+      what this machine would learn from it; nothing is written
+  anomalyctl baseline import web.jsonl.gz --sha256 \"$(cut -d' ' -f1 web.jsonl.gz.sha256)\" --shift
+      a file that was checked, however old it is
+
+It needs the database for itself, but with --dry-run.
+Exit codes: 0 when it did, 2 when it could not; nothing is written then.";
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline prune --dry-run
+      what the retention would let go now
+  anomalyctl baseline prune --retention-days 3
+      what was not seen for three full days goes
+
+It needs the database for itself, but with --dry-run.
+Exit codes: 0 when it did, 2 when it could not.";
+
+const ARCHIVE_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline archive --to /srv/archive
+      what the retention lets go, kept as Parquet instead of lost
+  anomalyctl baseline archive --to s3://archive/falco-anomaly --keep
+      a copy in a bucket, beside a daemon that runs
+  anomalyctl baseline archive search /srv/archive nginx curl
+      found again
+
+It needs the database for itself, but with --keep and --dry-run.
+Exit codes: 0 when it did, 2 when it could not.";
+
+const ARCHIVE_SEARCH_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline archive search /srv/archive nginx curl
+      executions that have both words in their workload, names or arguments, the last seen first
+  anomalyctl baseline archive search s3://archive/falco-anomaly --workload web --since 90d --json
+      everything of one workload in three months, for another program
+
+Exit codes: 0 when something was found, 1 when nothing was, 2 when it could not look.";
+
+const COMPACT_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline compact --dry-run
+      what the tables take
+  anomalyctl baseline compact
+      what was deleted leaves the disk now
+
+It needs the database for itself, but with --dry-run.
+Exit codes: 0 when it did, 2 when it could not.";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline verify
+      whether everything can be read
+  anomalyctl baseline verify --repair
+      keeps what can be, and moves the rest to the quarantine
+
+It needs the database for itself with --repair.
+Exit codes: 0 when nothing is damaged, 1 when something is, 2 when it could not look.";
+
+const SHARED_EXAMPLES: &str = "\
+Examples:
+  anomalyctl baseline shared
+      the machines that this one shares with, how fresh they are and how much they know
+  anomalyctl baseline shared --forget web-1 --shared s3://baselines/production
+      takes out a machine that is gone, or was not to be trusted
+
+Exit codes: 0 when it did, 2 when it could not, or nothing was ever shared.";
 
 /// What can be done with baselines.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Action {
     /// Every workload with its rows and its files
+    #[command(after_help = LIST_EXAMPLES)]
     List(List),
     /// The executions that one workload is known by
+    #[command(after_help = SHOW_EXAMPLES)]
     Show(Show),
     /// Write baselines to one file that a person can read
+    #[command(after_help = EXPORT_EXAMPLES)]
     Export(Export),
     /// What differs between two exports or databases
+    #[command(after_help = DIFF_EXAMPLES)]
     Diff(Diff),
     /// Learn what an exported file knows
+    #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
     /// Forget what the retention lets go, now
+    #[command(after_help = PRUNE_EXAMPLES)]
     Prune(Prune),
     /// Keep what the retention lets go as Parquet, and search what was kept
     #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+    #[command(after_help = ARCHIVE_EXAMPLES)]
     Archive(Archive),
     /// Compact every table, so that deleted rows leave the disk
+    #[command(after_help = COMPACT_EXAMPLES)]
     Compact(Compact),
     /// Read everything and say what is damaged
+    #[command(after_help = VERIFY_EXAMPLES)]
     Verify(Verify),
     /// The machines that baselines are shared with, how fresh they are and how much they know
+    #[command(after_help = SHARED_EXAMPLES)]
     Shared(Shared),
 }
 
@@ -265,6 +382,7 @@ pub(crate) struct Archive {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ArchiveAction {
     /// Find executions in an archive, the last seen first
+    #[command(after_help = ARCHIVE_SEARCH_EXAMPLES)]
     Search(ArchiveSearch),
 }
 

@@ -13,7 +13,7 @@ Examples:
   anomalyctl config schema > anomaly.schema.json
       the JSON schema, for an editor
 
-An empty file is a whole configuration. Exit codes: 0, 1 when something is to be corrected, 2 when a file
+An empty file is a whole configuration. Exit codes: 0, 1 when something is to be corrected, 2 when a file \
 cannot be read or written.";
 
 /// `anomalyctl config`

@@ -15,10 +15,11 @@ Examples:
   anomalyctl convert audit.log.* | anomalyctl backtest --baseline - --events today.jsonl
       straight into a back-test
 
-Each line speaks for itself: a JSON object is one of Falco's alerts, what has msg=audit(...) is a record of the audit
-log, everything else is counted and the first few are named. An alert has no grandparent and only a joined command line
-where its rule does not print more: output fields proc.name, proc.pname, proc.aname[2], proc.exe, proc.args, user.uid and
-evt.type make the best of it. The audit log names parents by number: their names are those of executions seen before.
+Each line speaks for itself: a JSON object is one of Falco's alerts, what has msg=audit(...) is a record of \
+the audit log, everything else is counted and the first few are named. An alert has no grandparent and only \
+a joined command line where its rule does not print more: output fields proc.name, proc.pname, \
+proc.aname[2], proc.exe, proc.args, user.uid and evt.type make the best of it. The audit log names parents \
+by number: their names are those of executions seen before.
 Exit codes: 0 when it converted, 2 when it could not, or found nothing but garbage.";
 
 /// `anomalyctl convert`

@@ -13,8 +13,8 @@ Examples:
   anomalyctl doctor --json | jq -r '.checks[] | select(.status != \"ok\") | .remedy'
       only what is to be done
 
-Feeds are opened for a moment to see whether they work. Below HOST_ROOT, where that is set, the host's files are
-looked for, as in a container that has them mounted.
+Feeds are opened for a moment to see whether they work. Below HOST_ROOT, where that is set, the host's files \
+are looked for, as in a container that has them mounted.
 Exit codes: 0 when all that has to work does, 1 when something does not.";
 
 /// `anomalyctl doctor`

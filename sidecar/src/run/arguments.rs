@@ -19,7 +19,7 @@ Examples:
   curl --unix-socket /run/falco-anomaly/api.sock http://localhost/v1/findings
       what was novel
 
-SIGHUP reads the file again: a mistake in it is told, and changes nothing. SIGTERM writes everything and
+SIGHUP reads the file again: a mistake in it is told, and changes nothing. SIGTERM writes everything and \
 ends within five seconds; a second one ends at once. Under systemd, readiness and the watchdog are told.
 Exit codes: 0 when it ended as asked, 2 when it could not start or go on.";
 

@@ -22,10 +22,10 @@ Examples:
   anomalyctl search --model ~/models/all-MiniLM-L6-v2 --index somebody stole passwords
       by meaning too, where the program was built with --features semantic
 
-Words are looked for in names, arguments and scripts; words of the trade (persistence, lateral
-movement, crypto mining, ...) stand for what they look like there, and the line below a hit says
-in what it was seen. MATCH is how much of the question a hit has, 0 to 1; SCORE is how novel it is,
-as everywhere else. `anomalyctl explain ID` says more, `approve` and `deny` decide.
+Words are looked for in names, arguments and scripts; words of the trade (persistence, lateral movement, \
+crypto mining, ...) stand for what they look like there, and the line below a hit says in what it was seen. \
+MATCH is how much of the question a hit has, 0 to 1; SCORE is how novel it is, as everywhere else. \
+`anomalyctl explain ID` says more, `approve` and `deny` decide.
 Exit codes: 0 when something was found, 1 when nothing was, 2 when it could not look.";
 
 /// `anomalyctl search`

@@ -18,10 +18,11 @@ Examples:
   anomalyctl tune week.jsonl --json | jq -r '.rules[] | select(.advice.recommended) | .rule'
       the rules that a gate is recommended for
 
-An alert about an execution is taken at the word of its anomaly.score, one about another event at that of its
-anomaly.event_score; examples/falco/zz-anomaly.yaml appends both to all alerts. With --data, what lacks them is scored
-from its output fields. A gate hides what scores below 0.85 and fails open: what has no score remains.
-A rule is recommended for a gate where it is noisy, not CRITICAL, and nearly all of its alerts have a score.
+An alert about an execution is taken at the word of its anomaly.score, one about another event at that of \
+its anomaly.event_score; examples/falco/zz-anomaly.yaml appends both to all alerts. With --data, what lacks \
+them is scored from its output fields. A gate hides what scores below 0.85 and fails open: what has no score \
+remains. A rule is recommended for a gate where it is noisy, not CRITICAL, and nearly all of its alerts have \
+a score.
 Exit codes: 0 when it ran, 2 when it could not, or a gate could not be written.";
 
 /// `anomalyctl tune`
