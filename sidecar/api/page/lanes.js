@@ -237,8 +237,9 @@ function draw(canvas, { lane, timeline, at }) {
 
   const { since, until, step: length } = timeline;
   const place = (seconds) => ((seconds - since) / (until - since)) * width;
-  const learned = lane.learned_at === null ? width : Math.min(width, Math.max(0, place(lane.learned_at)));
-  hatch(pen, learned, height, colour('learning'));
+  const within = (seconds) => Math.min(width, Math.max(0, place(seconds)));
+  const began = lane.first_seen === null ? 0 : within(lane.first_seen);
+  hatch(pen, began, lane.learned_at === null ? width : within(lane.learned_at), height, colour('learning'));
 
   const wide = place(since + length);
   const bar = Math.max(2, wide > 4 ? wide - 1 : wide);
@@ -260,15 +261,15 @@ function kind({ novel, highest }, { critical }) {
   return highest > 0 ? 'near' : 'known';
 }
 
-/** Lines across the stretch in which the workload had not learned enough. */
-function hatch(pen, width, height, colour) {
+/** Lines across the stretch in which the workload ran and had not learned enough; before that there was nothing. */
+function hatch(pen, from, to, height, colour) {
   pen.save();
   pen.beginPath();
-  pen.rect(0, 0, width, height);
+  pen.rect(from, 0, Math.max(0, to - from), height);
   pen.clip();
   pen.strokeStyle = colour;
   pen.beginPath();
-  for (let x = -height; x < width; x += 6) {
+  for (let x = -height; x < to; x += 6) {
     pen.moveTo(x, height);
     pen.lineTo(x + height, 0);
   }

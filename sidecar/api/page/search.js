@@ -17,6 +17,12 @@ const SPANS = [
   ['86400', 'the last day'],
   ['604800', 'the last week'],
 ];
+const STATES = [
+  ['', 'any'],
+  ['learned', 'learned'],
+  ['held', 'held'],
+  ['denied', 'denied'],
+];
 const LIMIT = 50;
 
 export function searchView(root, route, context) {
@@ -26,6 +32,7 @@ export function searchView(root, route, context) {
     workload: query.get('workload') ?? '',
     mode: query.get('mode') ?? 'words',
     span: query.get('span') ?? '',
+    state: query.get('state') ?? '',
   };
   const words = h('input', {
     type: 'search',
@@ -45,6 +52,7 @@ export function searchView(root, route, context) {
   });
   const mode = choice('mode', asked.mode, MODES);
   const span = choice('span', asked.span, SPANS);
+  const standing = choice('state', asked.state, STATES);
   const submit = (event) => {
     event.preventDefault();
     context.go(
@@ -53,6 +61,7 @@ export function searchView(root, route, context) {
         workload: name.value.trim(),
         mode: mode.value === 'words' ? null : mode.value,
         span: span.value,
+        state: standing.value,
       }),
     );
   };
@@ -66,6 +75,7 @@ export function searchView(root, route, context) {
       h('label.wide', {}, h('span', {}, 'In plain words'), words),
       h('label', {}, h('span', {}, 'Workload'), name),
       h('label', {}, h('span', {}, 'Seen'), span),
+      h('label', {}, h('span', {}, 'State'), standing),
       h('label', {}, h('span', {}, 'By'), mode),
       h('button.primary', { type: 'submit' }, 'Search'),
     ),
@@ -80,7 +90,14 @@ export function searchView(root, route, context) {
       const since = asked.span ? Math.floor(Date.now() / 1000) - Number(asked.span) : null;
       return tell(
         'security/search',
-        { query: asked.q, workload: asked.workload || null, since, limit: LIMIT, mode: asked.mode },
+        {
+          query: asked.q,
+          workload: asked.workload || null,
+          state: asked.state || null,
+          since,
+          limit: LIMIT,
+          mode: asked.mode,
+        },
         signal,
       );
     },
@@ -121,13 +138,13 @@ function item(match, context) {
     what: programWords(match),
     workload: match.workload,
     state: match.state,
-    score: null,
+    score: match.novelty,
     choices: [{ ids: [match.id], executions: 1, words: 'this execution', commands: [match.command] }],
   };
   return h(
     'li.finding',
     {},
-    h('p.verdict', {}, h('span.match', { title: 'how well it matches; not its novelty' }, score(match.score, 2))),
+    h('p.verdict', {}, h('span.match', { title: 'how well it matches' }, score(match.relevance, 2))),
     h(
       'div.what',
       {},
@@ -146,6 +163,7 @@ function item(match, context) {
           'matched',
           match.matched.length > 0 ? match.matched.flatMap((text, at) => [at ? ', ' : '', foreign(text, -60)]) : null,
         ],
+        ['novelty', match.novelty === null ? 'learning' : score(match.novelty), 'the score that it would have now'],
         ['seen', seen(match)],
       ),
       decisionButtons(subject, context),

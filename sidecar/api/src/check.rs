@@ -65,7 +65,7 @@ impl Checked for HeldQuery {
 
 impl Checked for SearchRequest {
     fn check(&self) -> Result<(), String> {
-        let Self { query, org_id, workload, since, until, limit, mode: _ } = self;
+        let Self { query, org_id, workload, state: _, since, until, limit, mode: _ } = self;
         text("query", query)?;
         if query.is_empty() {
             return Err("query is empty: say in words what to look for".into());
@@ -106,7 +106,8 @@ impl Checked for Decision {
         }
         if let Some(bad) = ids.iter().find(|id| !is_row_or_group(id)) {
             return Err(format!(
-                "'{bad:.24}' is no id: give r or g and 16 hexadecimal digits, as held lists them"
+                "'{bad:.24}' is no id: give r or g and all 16 hexadecimal digits, as findings and held have them here; the \
+                 commands print the first 8"
             ));
         }
         Ok(())

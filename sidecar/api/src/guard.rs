@@ -21,7 +21,8 @@ use crate::shared::Shared;
 /// Lets through who may ask, and tells the route who it is.
 pub(crate) async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let caller = request.extensions().get::<Caller>().copied();
-    let admitted = is_meant(request.uri(), request.headers()).and_then(|()| match caller {
+    let over_socket = matches!(caller, Some(Caller::Local { .. }));
+    let admitted = is_meant(over_socket, request.uri(), request.headers()).and_then(|()| match caller {
         Some(Caller::Local { .. }) => Ok(()),
         // A connection that says nothing of itself is a stranger's.
         Some(Caller::Token) | None => {
@@ -35,14 +36,16 @@ pub(crate) async fn guard(State(shared): State<Arc<Shared>>, request: Request, n
 }
 
 /// Whether a request is for this machine and from no page of another.
-fn is_meant(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+fn is_meant(over_socket: bool, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
     let host = the_only(headers, &header::HOST).and_then(|host| host.to_str().ok());
     let named = uri.authority().map(|authority| authority.as_str());
     if !host.is_some_and(is_loopback) || named.is_some_and(|named| !is_loopback(named)) {
-        return Err(Refusal::new(
-            ErrorCode::Forbidden,
-            "the request is for another host: ask for 127.0.0.1 or localhost, by an SSH tunnel from elsewhere",
-        ));
+        let remedy = if over_socket {
+            "the request is for another host: over the socket too, write http://localhost/ before the path"
+        } else {
+            "the request is for another host: ask for 127.0.0.1 or localhost, by an SSH tunnel from elsewhere"
+        };
+        return Err(Refusal::new(ErrorCode::Forbidden, remedy));
     }
     if headers.contains_key(header::ORIGIN) {
         let origin = the_only(headers, &header::ORIGIN).and_then(|origin| origin.to_str().ok());

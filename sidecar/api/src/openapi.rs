@@ -55,7 +55,7 @@ pub(crate) fn completed(mut document: OpenApi) -> OpenApi {
 fn operation_errors(path: &str, body: bool, parameters: bool) -> Vec<(ErrorCode, &'static str)> {
     let mut all = vec![
         (ErrorCode::BadRequest, "The question makes no sense, or has a key that is none"),
-        (ErrorCode::Forbidden, "Over TCP: for another host, or from a page of another origin"),
+        (ErrorCode::Forbidden, "For another host, or from a page of another origin; over the socket too"),
     ];
     if !OPEN.contains(&path) {
         all.push((ErrorCode::Unauthorized, "Over TCP: the token is missing or wrong"));

@@ -22,6 +22,13 @@ const DAY: i64 = 24 * 60;
 /// Lanes of one answer, those with the highest scores.
 const MAX_LANES: usize = 200;
 
+/// When a workload began, and when it had learned enough: seconds since the Unix epoch.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Life {
+    pub(crate) first_seen: Option<f64>,
+    pub(crate) learned_at: Option<f64>,
+}
+
 /// What happened, by workload and minute.
 #[derive(Debug, Default)]
 pub struct Timeline(Mutex<Inner>);
@@ -79,16 +86,16 @@ impl Timeline {
         }
     }
 
-    /// What happened from `since` to `until` in steps of `step` seconds, of the workloads that `wanted` takes. The time when
-    /// a workload had learned enough comes from `learned_at`; workloads that it does not know any more have none.
-    pub fn answer(
+    /// What happened from `since` to `until` in steps of `step` seconds, of the workloads that `wanted` takes. When one began
+    /// and had learned enough comes from `life`, which says nothing of those that are not known any more.
+    pub(crate) fn answer(
         &self,
         since: Timestamp,
         until: Timestamp,
         step: u32,
         critical: Score,
         wanted: &dyn Fn(&str) -> bool,
-        learned_at: &dyn Fn(&str) -> Option<f64>,
+        life: &dyn Fn(&str) -> Life,
     ) -> Answer {
         let width = i64::from(step.max(60)) / 60;
         let first = since.div_euclid(MINUTE).div_euclid(width) * width;
@@ -115,18 +122,16 @@ impl Timeline {
         lanes.sort_by(|a, b| highest(&b.1).cmp(&highest(&a.1)).then(a.0.cmp(&b.0)));
         let left_out = lanes.len().saturating_sub(MAX_LANES);
         lanes.truncate(MAX_LANES);
-        let lane = |(workload, cells): (Arc<str>, Vec<(u32, Cell)>)| Lane {
-            learned_at: learned_at(&workload),
-            workload: workload.to_string(),
-            buckets: cells
-                .into_iter()
-                .map(|(index, cell)| Bucket {
-                    index,
-                    executions: cell.executions.into(),
-                    novel: cell.novel.into(),
-                    highest: cell.score(),
-                })
-                .collect(),
+        let lane = |(workload, cells): (Arc<str>, Vec<(u32, Cell)>)| {
+            let Life { first_seen, learned_at } = life(&workload);
+            let bucket = |(index, cell): (u32, Cell)| Bucket {
+                index,
+                executions: cell.executions.into(),
+                novel: cell.novel.into(),
+                highest: cell.score(),
+            };
+            let buckets = cells.into_iter().map(bucket).collect();
+            Lane { workload: workload.to_string(), first_seen, learned_at, buckets }
         };
         Answer {
             since: (first * 60) as f64,
@@ -211,15 +216,18 @@ mod tests {
         timeline.add(&db, HOUR + 8 * MINUTE, None, false);
         // A clock that was set back.
         timeline.add(&db, HOUR + MINUTE, score(100), false);
-        let learned_at = |name: &str| (name == "web").then_some(1.0);
-        let answer = timeline.answer(HOUR, HOUR + 10 * MINUTE, 300, Score::ZERO, &|_| true, &learned_at);
+        let life = |name: &str| match name {
+            "web" => Life { first_seen: Some(0.5), learned_at: Some(1.0) },
+            _ => Life::default(),
+        };
+        let answer = timeline.answer(HOUR, HOUR + 10 * MINUTE, 300, Score::ZERO, &|_| true, &life);
         assert_eq!((answer.since, answer.step), (3600.0, 300));
         let [first, second] = &answer.lanes[..] else { panic!("two lanes: {answer:?}") };
         assert_eq!((first.workload.as_str(), first.learned_at), ("db", None));
         let bucket = |index, executions, novel, highest| Bucket { index, executions, novel, highest };
         assert_eq!(first.buckets, [bucket(0, 1, 0, Some(0.01)), bucket(1, 2, 1, Some(0.91))]);
         assert_eq!(second.buckets, [bucket(0, 5, 0, Some(0.0)), bucket(1, 5, 0, Some(0.0))]);
-        assert_eq!(second.learned_at, Some(1.0));
+        assert_eq!((second.first_seen, second.learned_at), (Some(0.5), Some(1.0)));
     }
 
     #[test]
@@ -229,7 +237,7 @@ mod tests {
             timeline.add(&format!("w{n}").into(), HOUR, score(9000 - n), true);
         }
         let answer = |wanted: &dyn Fn(&str) -> bool| {
-            timeline.answer(HOUR, HOUR + MINUTE, 60, Score::ZERO, wanted, &|_| None)
+            timeline.answer(HOUR, HOUR + MINUTE, 60, Score::ZERO, wanted, &|_| Life::default())
         };
         let all = answer(&|_| true);
         assert_eq!((all.lanes.len(), all.left_out), (MAX_LANES, 50));

@@ -6,7 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
 
 use anomaly_api::model::{
-    Decision, DecisionAction, FindingsQuery, HeldQuery, LossKind, SearchMode, SearchRequest, TimelineQuery,
+    Decision, DecisionAction, FindingsQuery, HeldQuery, LossKind, RowsState, SearchMode, SearchRequest,
+    TimelineQuery,
 };
 use anomaly_api::{Caller, Service, ServiceError};
 use anomaly_baseline::{
@@ -152,6 +153,7 @@ fn search(text: &str) -> SearchRequest {
         query: text.into(),
         org_id: None,
         workload: None,
+        state: None,
         since: None,
         until: None,
         limit: None,
@@ -270,7 +272,7 @@ fn workloads_their_growth_and_their_days() {
     assert_eq!((timeline.critical, timeline.left_out), (0.95, 0));
     let other = TimelineQuery { workload: Some("db*".into()), ..query.clone() };
     assert!(machine.answers.timeline(&other).unwrap().lanes.is_empty());
-    assert!(lane.learned_at.is_some());
+    assert!(lane.learned_at.is_some() && lane.first_seen.is_some_and(|first| Some(first) < lane.learned_at));
     assert_eq!(
         lane.buckets.iter().map(|bucket| (bucket.executions, bucket.novel)).collect::<Vec<_>>(),
         [(60, 0), (1, 1)]
@@ -294,6 +296,25 @@ fn the_articles_question_finds_the_shell() {
     assert_eq!(first.parts.iter().map(|part| part.text.as_str()).collect::<String>(), first.row.command);
     assert!(first.parts.iter().any(|part| part.marked), "{:?}", first.parts);
     assert_eq!(answer.searched, 4);
+    assert_eq!((first.score, first.timestamp), (first.relevance, first.row.last_seen), "the article's names");
+    let finding = &machine.answers.findings(&FindingsQuery::default()).unwrap().findings[0];
+    let now = machine.answers.execution(&finding.example.id).unwrap().now.expect("it is compared");
+    assert_eq!(first.novelty, now.score, "as the page of the execution has it");
+    assert!(first.novelty > Some(0.8), "{:?}", first.novelty);
+    let of = |state| {
+        let request = SearchRequest { state: Some(state), ..search("bash php check") };
+        let answer = machine.answers.search(&request).unwrap();
+        (answer.searched, answer.matches.into_iter().map(|found| (found.row.state, found.novelty)).collect())
+    };
+    let (searched, learned): (_, Vec<_>) = of(RowsState::Learned);
+    assert!(searched == 3 && !learned.is_empty(), "{learned:?}");
+    assert!(
+        learned.iter().all(|(state, novelty)| state == "learned" && *novelty == Some(0.0)),
+        "{learned:?}"
+    );
+    let (searched, held) = of(RowsState::Held);
+    assert_eq!((searched, held), (1, vec![("held".to_owned(), first.novelty)]));
+    assert_eq!(of(RowsState::Denied), (0, Vec::new()));
     let elsewhere = SearchRequest { org_id: Some("other".into()), ..search("bash") };
     assert!(matches!(machine.answers.search(&elsewhere), Err(ServiceError::NotFound(_))));
     for wrong in [search(" \u{1b} "), SearchRequest { mode: SearchMode::Semantic, ..search("bash") }] {

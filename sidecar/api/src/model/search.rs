@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::decisions::RowsState;
 use super::inspection::KnownRow;
 use super::whole;
 
@@ -32,6 +33,9 @@ pub struct SearchRequest {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 250)]
     pub workload: Option<String>,
+    /// Only what counts for this; `learned`, `held` and `denied` where nothing is said.
+    #[serde(default)]
+    pub state: Option<RowsState>,
     /// Only what was seen at this time or later.
     #[serde(default)]
     #[schema(minimum = 0, maximum = 253402300799_i64)]
@@ -63,9 +67,14 @@ pub struct SearchAnswer {
 /// One match.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 pub struct Match {
-    /// How well it matches, 0 to 1; not a score of novelty.
+    /// How well it matches, 0 to 1.
+    pub relevance: f64,
+    /// How novel it would be, were it to run now: what is called score everywhere else. `null` while its workload learns, and
+    /// where what that knows could not be read back in time.
+    pub novelty: Option<f64>,
+    /// `relevance`, by the name that the article gives it.
     pub score: f64,
-    /// When it was seen last.
+    /// `last_seen`, by the name that the article gives it.
     pub timestamp: f64,
     /// Whose.
     pub workload: String,

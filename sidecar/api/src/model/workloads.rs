@@ -86,6 +86,8 @@ pub struct Timeline {
 pub struct Lane {
     /// Whose.
     pub workload: String,
+    /// The time of its first execution; `null` where it is not known any more.
+    pub first_seen: Option<f64>,
     /// The time when it had learned enough; `null` while it learns.
     pub learned_at: Option<f64>,
     /// What happened, in the order of time; a bucket in which nothing did is left out.

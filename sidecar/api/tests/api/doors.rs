@@ -75,6 +75,8 @@ fn a_page_elsewhere_gets_nothing_through_a_tunnel_to_the_socket_either() {
     {
         assert_eq!(ask(socket, "/v1/health", stranger).error(403).0, "forbidden", "{stranger}");
     }
+    let (_, told) = ask(socket, "/v1/health", "Host: x\r\n").error(403);
+    assert!(told.contains("http://localhost/") && !told.contains("tunnel"), "{told}");
     let own = "Host: localhost:7300\r\nOrigin: http://localhost:7300\r\n";
     assert_eq!(ask(socket, "/v1/health", own).status, 200);
 }

@@ -116,6 +116,7 @@ fn bodies_that_are_not_what_is_asked_for() {
             ("/security/search", r#"{"query":"x","org":"y"}"#, 422, "unprocessable", "org"),
             ("/security/search", r#"{"query":"x","query":"y"}"#, 422, "unprocessable", "duplicate"),
             ("/security/search", r#"{"query":"x","mode":"magic"}"#, 422, "unprocessable", "magic"),
+            ("/security/search", r#"{"query":"x","state":"forgotten"}"#, 422, "unprocessable", "forgotten"),
             (
                 "/security/search",
                 r#"{"query":"x","\u001b[2J\u202e":1}"#,

@@ -1,13 +1,13 @@
 //! Lanes by keyboard and by pointer.
 
 use anomaly_api::Service;
-use anomaly_api::model::TimelineQuery;
+use anomaly_api::model::{Timeline, TimelineQuery, Workload};
 use serde_json::json;
 
 use crate::support::{ENTER, LEFT, PAGE_UP, Page};
 
-/// Whether pixels of the first lane have a colour of the style sheet.
-fn drawn_in(colour: &str) -> String {
+/// Whether pixels of the first lane, between these shares of its width, have a colour of the style sheet.
+fn drawn_in(colour: &str, from: f64, to: f64) -> String {
     format!(
         "(() => {{
             const canvas = document.querySelector('.strip canvas');
@@ -15,7 +15,8 @@ fn drawn_in(colour: &str) -> String {
             const copy = new OffscreenCanvas(canvas.width, canvas.height);
             const pen = copy.getContext('2d', {{ willReadFrequently: true }});
             pen.drawImage(canvas, 0, 0);
-            const {{ data }} = pen.getImageData(0, 0, copy.width, copy.height);
+            const from = Math.floor(copy.width * {from});
+            const {{ data }} = pen.getImageData(from, 0, Math.ceil(copy.width * {to}) - from, copy.height);
             const probe = document.createElement('span');
             document.body.append(probe);
             probe.style.setProperty('color', getComputedStyle(canvas).getPropertyValue('--{colour}'));
@@ -35,11 +36,11 @@ fn a_lane_is_drawn_read_out_and_leads_to_findings() {
     let Some(page) = Page::open(4_000) else { return };
     page.wait("document.querySelectorAll('.strip').length > 3");
     for colour in ["critical", "warn", "near"] {
-        page.wait(&drawn_in(colour));
+        page.wait(&drawn_in(colour, 0.0, 1.0));
     }
     page.device(1280, 900, true);
     page.wait("matchMedia('(prefers-color-scheme: dark)').matches");
-    page.wait(&drawn_in("critical"));
+    page.wait(&drawn_in("critical", 0.0, 1.0));
 
     page.browser.run("document.querySelector('.strip').focus()");
     let text = || {
@@ -57,6 +58,26 @@ fn a_lane_is_drawn_read_out_and_leads_to_findings() {
     page.wait("location.hash.startsWith('#/findings?workload=')");
     // A bucket with novel executions leads to findings.
     page.wait("document.querySelector('h1')?.innerText === 'Findings' && document.querySelectorAll('.finding').length > 0");
+    page.is_clean();
+}
+
+#[test]
+fn a_lane_is_blank_before_the_first_execution() {
+    let Some(page) = Page::open(4_000) else { return };
+    let alone = |workload: Workload| {
+        let query = TimelineQuery { workload: Some(workload.workload), ..TimelineQuery::default() };
+        page.service.timeline(&query).unwrap()
+    };
+    let mut timelines = page.service.workloads().unwrap().into_iter().map(alone);
+    let learns = |timeline: &Timeline| timeline.lanes.iter().any(|lane| lane.learned_at.is_none());
+    let timeline = timelines.find(learns).expect("one that learns");
+    let lane = &timeline.lanes[0];
+    let began = (lane.first_seen.expect("it is known") - timeline.since) / (timeline.until - timeline.since);
+    assert!((0.2..0.8).contains(&began), "{began}");
+    page.visit(&format!("#/workload/{}", lane.workload.replace('/', "%2F")));
+    page.wait("document.querySelectorAll('.strip').length === 1");
+    page.wait(&drawn_in("learning", began + 0.05, 1.0));
+    assert_eq!(page.value(&drawn_in("learning", 0.0, began - 0.05)), false);
     page.is_clean();
 }
 

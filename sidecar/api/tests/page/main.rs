@@ -18,3 +18,4 @@ mod links;
 mod looks;
 mod many;
 mod safety;
+mod searching;

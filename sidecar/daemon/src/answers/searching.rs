@@ -1,9 +1,14 @@
 //! Search in plain words over what is known.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use anomaly_api::ServiceError;
-use anomaly_api::model::{Match, Part, SearchAnswer, SearchMode, SearchRequest};
-use anomaly_baseline::{Engine, RowState, RowView, Score};
+use anomaly_api::model::{Match, Part, RowsState, SearchAnswer, SearchMode, SearchRequest};
+use anomaly_baseline::{Engine, RowState, RowView, Score, WorkloadStatus};
 use anomaly_search::{Candidate, Hit, Options, Query, Source};
+use anomaly_vectorizer::Kind;
 
 use super::{Meaning, compared, micros, pattern, seconds};
 
@@ -17,7 +22,7 @@ pub(super) fn search(
     meaning: Result<&dyn Meaning, &str>,
     request: &SearchRequest,
 ) -> Result<SearchAnswer, ServiceError> {
-    let SearchRequest { query, org_id: _, workload, since, until, limit, mode } = request;
+    let SearchRequest { query, org_id: _, workload, state, since, until, limit, mode } = request;
     let meaning = match mode {
         SearchMode::Words => None,
         SearchMode::Semantic => Some(meaning.map_err(|reason| ServiceError::Invalid(reason.to_owned()))?),
@@ -35,9 +40,21 @@ pub(super) fn search(
         until: until.map(micros).transpose()?,
         ..Options::default()
     };
+    let learning = RefCell::new(HashSet::new());
     let rows = engine.rows_of(
-        &|status| workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload)),
-        &|_, state, _| state != RowState::Forgotten,
+        &|status: &WorkloadStatus| {
+            let wanted = workload.as_ref().is_none_or(|pattern| pattern.matches(&status.workload));
+            if wanted && status.learning.is_some() {
+                learning.borrow_mut().insert((Arc::clone(&status.workload), status.kind));
+            }
+            wanted
+        },
+        &|_, row, _| match state {
+            None => row != RowState::Forgotten,
+            Some(RowsState::Learned) => row == RowState::Active,
+            Some(RowsState::Held) => row == RowState::Held,
+            Some(RowsState::Denied) => row == RowState::Denied,
+        },
     );
     let near = match meaning {
         Some(meaning) => meaning.nearness(query.text(), &rows).map_err(ServiceError::Unavailable)?,
@@ -46,10 +63,17 @@ pub(super) fn search(
     let near = near.into_iter().chain(std::iter::repeat(None));
     let candidates = rows.iter().zip(near).map(|(row, near)| candidate(row, near));
     let hits = query.rank(candidates, &options);
+    let mut novelties = Novelties { engine, learning: learning.into_inner(), silent: HashSet::new() };
     Ok(SearchAnswer {
         searched: rows.len(),
         understood: query.terms().map(|term| term.name.to_owned()).collect(),
-        matches: hits.iter().filter_map(|hit| Some(found(rows.get(hit.index)?, hit))).collect(),
+        matches: hits
+            .iter()
+            .filter_map(|hit| {
+                let row = rows.get(hit.index)?;
+                Some(found(row, novelties.of(row), hit))
+            })
+            .collect(),
     })
 }
 
@@ -64,10 +88,39 @@ fn candidate(row: &RowView, meaning: Option<f32>) -> Candidate<'_> {
     }
 }
 
-fn found(row: &RowView, hit: &Hit) -> Match {
+/// How novel rows would be now.
+struct Novelties<'e> {
+    engine: &'e Engine,
+    learning: HashSet<(Arc<str>, Kind)>,
+    /// Workloads of which what they know could not be read back: they are not waited for again.
+    silent: HashSet<Arc<str>>,
+}
+
+impl Novelties<'_> {
+    fn of(&mut self, row: &RowView) -> Option<Score> {
+        let whose = (Arc::clone(&row.workload), row.execution.kind);
+        if self.learning.contains(&whose) || self.silent.contains(&row.workload) {
+            return None;
+        }
+        if row.state == RowState::Active {
+            // No need to read back what a workload knows to say of what it has learned that it is no news.
+            return Some(Score::default());
+        }
+        let inspection = self.engine.inspect_row(&row.workload, row.key);
+        if inspection.is_none() {
+            self.silent.insert(Arc::clone(&row.workload));
+        }
+        inspection?.score
+    }
+}
+
+fn found(row: &RowView, novelty: Option<Score>, hit: &Hit) -> Match {
     let command = row.execution.command_line();
+    let relevance = Score::floor(hit.score.into()).value();
     Match {
-        score: Score::floor(hit.score.into()).value(),
+        relevance,
+        novelty: novelty.map(Score::value),
+        score: relevance,
         timestamp: seconds(row.last_seen),
         workload: row.workload.to_string(),
         parts: parts(&command, &hit.spans),

@@ -9,6 +9,7 @@ use anomaly_baseline::{Engine, Score, Timestamp, WorkloadStatus, utc_day};
 
 use super::{micros, pattern, seconds};
 use crate::Timeline;
+use crate::timeline::Life;
 
 /// Days of growth.
 const GROWTH: i32 = 14;
@@ -99,10 +100,14 @@ pub(super) fn timeline(
             return Err(ServiceError::Invalid("step is in whole minutes, 60 to 86400 seconds".to_owned()));
         }
     };
-    let learned: HashMap<_, _> = engine
+    let lives: HashMap<_, _> = engine
         .status()
         .into_iter()
-        .filter_map(|status| Some((status.workload.to_string(), seconds(status.learned_at?))))
+        .map(|status| {
+            let first_seen = Some(seconds(status.first_seen));
+            (status.workload, Life { first_seen, learned_at: status.learned_at.map(seconds) })
+        })
         .collect();
-    Ok(timeline.answer(since, until, step, critical, &wanted, &|workload| learned.get(workload).copied()))
+    let life = |workload: &str| lives.get(workload).copied().unwrap_or_default();
+    Ok(timeline.answer(since, until, step, critical, &wanted, &life))
 }
