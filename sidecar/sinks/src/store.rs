@@ -237,12 +237,13 @@ impl Store {
         first.extend(self.sink.queue.take_all());
         let mut lost = first.len();
         self.sink.counters.in_hand.store(lost as u64, Ordering::Relaxed);
-        let mut failed = None;
         if let Some(spool) = &mut self.spool {
             let appended = spool.append(&first);
             add(&self.sink.counters.dropped_spool, appended.dropped);
             lost -= appended.events;
-            failed = appended.error;
+            if let Some(error) = appended.error {
+                self.spool_failed(&error, now);
+            }
         }
         // Counted before the disk is waited for, which may take longer than anybody waits for us.
         self.sink.counters.in_hand.store(0, Ordering::Relaxed);
@@ -255,10 +256,7 @@ impl Store {
                 self.sink.name
             ));
         }
-        if failed.is_none() {
-            failed = self.spool.as_ref().and_then(|spool| spool.sync().err());
-        }
-        if let Some(error) = failed {
+        if let Some(Err(error)) = self.spool.as_ref().map(Spool::sync) {
             self.spool_failed(&error, now);
         }
     }

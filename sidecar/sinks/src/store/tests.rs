@@ -120,3 +120,22 @@ fn a_spool_that_cannot_be_tidied_up_is_said_once_until_it_can() {
     }
     assert_eq!(status(&store).sent, 90);
 }
+
+#[test]
+fn what_is_lost_at_the_end_is_said_after_its_cause() {
+    let folder = TempDir::new().expect("a folder");
+    let mut store = store(&folder);
+    push(&store, 0..1);
+    store.spill(None, Instant::now());
+    push(&store, 1..4);
+    store.spool.as_mut().expect("a spool").write_to(full());
+    store.leave(None, Instant::now());
+    let said = store.notices.take();
+    assert!(
+        said[0].contains("its spool cannot be written") && said[1].contains("3 events could neither"),
+        "{said:?}"
+    );
+    assert_eq!((status(&store).spooled, status(&store).dropped.closed), (1, 3));
+    let late = Arc::new(Event::new(Arc::new(execution(4))));
+    assert_eq!(store.sink.queue.push(late, Instant::now()), None, "nothing comes in any more");
+}
