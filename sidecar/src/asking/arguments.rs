@@ -40,7 +40,7 @@ pub(crate) const METRICS_EXAMPLES: &str = "\
 Examples:
   anomalyctl metrics | grep anomaly_lost_total
       what was lost, by cause
-  anomalyctl metrics --output /var/lib/node_exporter/textfile/anomaly.prom
+  anomalyctl metrics --output /var/lib/prometheus/node-exporter/anomaly.prom
       for node_exporter's textfile collector, from a timer: the file is replaced whole
 
 Where nobody answers, the file stays as it is and its age tells.
