@@ -53,7 +53,7 @@ impl RowState {
     /// The state as a word, as people and files have it.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Active => "active",
+            Self::Active => "learned",
             Self::Held => "held",
             Self::Denied => "denied",
             Self::Forgotten => "forgotten",

@@ -199,7 +199,7 @@ fn an_archive_that_is_killed_loses_no_row() {
     export(&data, &file).succeeded();
     let text = fs::read_to_string(&file).unwrap();
     let forgotten = text
-        .replace(r#""state":"active""#, r#""state":"forgotten""#)
+        .replace(r#""state":"learned""#, r#""state":"forgotten""#)
         .replace(r#""state":"held""#, r#""state":"forgotten""#);
     fs::write(&file, forgotten).unwrap();
     let all: BTreeSet<_> = (0..ROWS).map(word).collect();
@@ -259,7 +259,7 @@ fn a_bucket_keeps_an_archive_and_out_of_reach_nothing_is_deleted() {
     let file = folder.path("a.jsonl");
     export(&data, &file).succeeded();
     let text =
-        fs::read_to_string(&file).unwrap().replacen(r#""state":"active""#, r#""state":"forgotten""#, 1);
+        fs::read_to_string(&file).unwrap().replacen(r#""state":"learned""#, r#""state":"forgotten""#, 1);
     fs::write(&file, text).unwrap();
     run(baseline("import").arg(&file).arg("--data").arg(&other)).succeeded();
     let before = run(baseline("show").args(["web", "--json", "--data"]).arg(&other)).succeeded().out;

@@ -42,7 +42,7 @@ fn a_new_machine_begins_with_what_another_learned() {
     let status = run(status.args(["baseline", "list", "--json", "--data"]).arg(&new)).succeeded().json();
     let web = status.iter().find(|line| line["workload"] == "web").expect("something ran");
     assert_eq!(web["learning"], false, "it is warm");
-    assert!(web["active"].as_u64() < Some(200), "what others know is not stored as its own: {web}");
+    assert!(web["known"].as_u64() < Some(200), "what others know is not stored as its own: {web}");
 
     // What another process asks about the database knows the others too.
     let mut status = Command::new(crate::support::PROGRAM);

@@ -117,6 +117,7 @@ impl Moment {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum State {
+    #[serde(rename = "learned", alias = "active")]
     Active,
     Held,
     Denied,

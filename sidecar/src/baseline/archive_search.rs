@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &ArchiveSearch) -> Result<ExitCode, Failure> {
     if arguments.json {
         rows.iter().try_for_each(|(row, file)| out.json(&Line::of(row, file)))?;
     } else if !rows.is_empty() {
-        let mut table = Table::new(&["WORKLOAD", "STATE", ">COUNT", ">DAYS", "FIRST SEEN", "LAST SEEN"]);
+        let mut table = Table::new(&["WORKLOAD", "STATE", ">SEEN", ">DAYS", "FIRST SEEN", "LAST SEEN"]);
         rows.iter().for_each(|(row, _)| table.row(cells(row), vec![command(row)]));
         out.text(&table)?;
     }

@@ -224,8 +224,8 @@ pub(crate) struct Show {
     #[command(flatten)]
     pub(crate) which: Which,
 
-    /// Only rows of this state: active, held, denied, forgotten
-    #[arg(long, value_name = "STATE", value_parser = ["active", "held", "denied", "forgotten"])]
+    /// Only rows of this state: learned, held, denied, forgotten
+    #[arg(long, value_name = "STATE", value_parser = ["learned", "held", "denied", "forgotten"])]
     pub(crate) state: Option<String>,
 
     /// What comes first
@@ -401,7 +401,7 @@ pub(crate) struct ArchiveSearch {
     pub(crate) workload: Option<String>,
 
     /// Only rows of this state: held, forgotten
-    #[arg(long, value_name = "STATE", value_parser = ["active", "held", "denied", "forgotten"])]
+    #[arg(long, value_name = "STATE", value_parser = ["learned", "held", "denied", "forgotten"])]
     pub(crate) state: Option<String>,
 
     /// Seen at this time or later: 2026-11-01, 2026-11-01T14:00:00Z, or 30d for thirty days ago

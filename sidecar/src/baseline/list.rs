@@ -16,7 +16,7 @@ struct Line {
     workload: String,
     learning: bool,
     executions: u64,
-    active: u64,
+    known: u64,
     held: u64,
     denied: u64,
     forgotten: u64,
@@ -32,11 +32,11 @@ pub(super) fn run(arguments: &List) -> Result<ExitCode, Failure> {
     let mut store = arguments.which.database()?.place.read()?;
     let mut lines = Vec::new();
     database::each(&mut store, |portion| {
-        let [active, held, denied, forgotten] = states(&portion.rows);
+        let [known, held, denied, forgotten] = states(&portion.rows);
         lines.push(Line {
             learning: portion.record.learned_at.is_none(),
             executions: portion.record.executions,
-            active,
+            known,
             held,
             denied,
             forgotten,
@@ -70,8 +70,8 @@ pub(super) fn run(arguments: &List) -> Result<ExitCode, Failure> {
             &[
                 "WORKLOAD",
                 "STATE",
-                ">EXECUTIONS",
-                ">ACTIVE",
+                ">SEEN",
+                ">KNOWN",
                 ">HELD",
                 ">DENIED",
                 ">FORGOTTEN",
@@ -88,9 +88,9 @@ pub(super) fn run(arguments: &List) -> Result<ExitCode, Failure> {
 fn row(line: &Line) -> Vec<String> {
     vec![
         printable(&line.workload, 200),
-        if line.learning { "learning" } else { "learned" }.into(),
+        if line.learning { "learning" } else { "settled" }.into(),
         thousands(line.executions),
-        thousands(line.active),
+        thousands(line.known),
         thousands(line.held),
         thousands(line.denied),
         thousands(line.forgotten),

@@ -89,7 +89,7 @@ pub(super) fn run(arguments: &Show) -> Result<ExitCode, Failure> {
     if arguments.json {
         portion.rows.iter().try_for_each(|row| out.json(&Line::of(&portion.workload, row)))?;
     } else {
-        let mut table = Table::new(&["STATE", ">COUNT", ">DAYS", ">DISTANCE", "LAST SEEN"]);
+        let mut table = Table::new(&["STATE", ">SEEN", ">DAYS", ">DISTANCE", "LAST SEEN"]);
         portion.rows.iter().for_each(|row| table.row(cells(row), vec![command(row)]));
         out.text(&table)?;
     }

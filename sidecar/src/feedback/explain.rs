@@ -245,7 +245,7 @@ const LABEL: usize = 10;
 fn known_as(row: &RowView, clock: &Clock) -> String {
     let days = row.days.len();
     let on = if days == 1 { "1 day".to_owned() } else { format!("{days} days") };
-    let state = if row.state == RowState::Active { "learned" } else { row.state.as_str() };
+    let state = row.state.as_str();
     let mut text = format!(
         "{} {state}, seen {} on {on}, first {}, last {}",
         Id::of_row(row).short(),

@@ -3,7 +3,7 @@
 use std::io;
 
 use anomaly_baseline::text::printable;
-use anomaly_baseline::{RowState, RowView, Score};
+use anomaly_baseline::{RowView, Score};
 use anomaly_daemon::ids::Id;
 use anomaly_search::{Hit, Match, Source};
 use anomaly_vectorizer::act::Keys;
@@ -44,7 +44,7 @@ pub(super) fn table(found: &[Found<'_>]) -> Result<(), Failure> {
             Id::of_row(row).short(),
             format!("{:.2}", hit.score),
             score.map_or_else(|| "learning".into(), |score| score.to_string()),
-            if row.state == RowState::Active { "learned" } else { row.state.as_str() }.to_owned(),
+            row.state.as_str().to_owned(),
             table::workload(&row.workload),
             table::group(&row.execution),
             thousands(row.count),

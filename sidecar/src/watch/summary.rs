@@ -100,7 +100,7 @@ impl Summary {
             let padding = " ".repeat(name_columns - columns(name));
             let state = match &status.learning {
                 Some(progress) => format!("learning: {}", missing(progress)),
-                None => "scoring".to_owned(),
+                None => "settled".to_owned(),
             };
             let row = format!(
                 "{name}{padding}  {:>10}  {:>6}  {:>4}  {state}",

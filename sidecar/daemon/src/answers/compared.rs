@@ -1,27 +1,17 @@
 //! The engine's words for rows and scores in the API's.
 
 use anomaly_api::model::{Compared, ComparedFeature, KnownRow, NearRow};
-use anomaly_baseline::{Inspection, RowState, RowView, Score};
+use anomaly_baseline::{Inspection, RowView, Score};
 
 use super::seconds;
 use crate::ids::Id;
-
-/// A state in the API's words: what the engine calls active is learned.
-pub(super) const fn state(state: RowState) -> &'static str {
-    match state {
-        RowState::Active => "learned",
-        RowState::Held => "held",
-        RowState::Denied => "denied",
-        RowState::Forgotten => "forgotten",
-    }
-}
 
 /// A row.
 pub(super) fn row(view: &RowView) -> KnownRow {
     let execution = &view.execution;
     KnownRow {
         id: Id::of_row(view).full(),
-        state: state(view.state).to_owned(),
+        state: view.state.as_str().to_owned(),
         name: execution.name.to_string(),
         parent: execution.parent.to_string(),
         grandparent: execution.grandparent.to_string(),

@@ -14,7 +14,7 @@ use anomaly_baseline::{Action, Engine, Feedback, Glimpse, RowState, Timestamp, W
 use anomaly_vectorizer::Kind;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-use super::{Decisions, compared, held, seconds};
+use super::{Decisions, held, seconds};
 use crate::ids::Id;
 
 /// Decisions that are listed.
@@ -196,7 +196,7 @@ fn check(
             "this has changed since it was shown: an execution that was {} is {} now; nothing is decided, look at /v1/held \
              again",
             state.as_str(),
-            compared::state(*now)
+            now.as_str()
         )));
     }
     Ok(())

@@ -88,7 +88,7 @@ impl Answers {
                 last_time: seconds(finding.last),
                 example: (**example).clone(),
                 executions: finding.executions.iter().map(|execution| execution.id.clone()).collect(),
-                state: states.get(&finding.group).map(|state| compared::state(*state).to_owned()),
+                state: states.get(&finding.group).map(|state| state.as_str().to_owned()),
             }
         };
         findings.iter().map(shown).collect()
