@@ -104,8 +104,12 @@ fn it_reads_every_metric_and_follows_every_alert() {
         asked().iter().all(|name| metadata.get(name.strip_suffix("_total").unwrap_or(name)).is_some())
     });
     assert_eq!(metadata["anomaly_lost"][0]["type"], "counter", "{metadata}");
-    let targets = ask(of_prometheus, "/api/v1/targets");
-    let target = &targets["data"]["activeTargets"][0];
+    // A reading's metadata can be asked for a moment before its outcome is noted.
+    let mut target = Value::Null;
+    eventually("a reading has ended", || {
+        target = ask(of_prometheus, "/api/v1/targets")["data"]["activeTargets"][0].take();
+        target["health"] != "unknown" && !target.is_null()
+    });
     assert_eq!((&target["health"], &target["lastError"]), (&"up".into(), &"".into()), "{target}");
     let value = |query: &str| {
         let answer = ask(of_prometheus, &format!("/api/v1/query?query={query}"));
