@@ -235,6 +235,7 @@ pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Ran {
 
 /// Says that a test does not run for want of what can be installed. In CI it has to be there.
 #[track_caller]
+#[expect(clippy::print_stdout, reason = "a test that does not run says so on standard output")]
 pub(crate) fn skipped(reason: &str) {
     let in_ci = std::env::var_os("CI").is_some_and(|value| value == "true" || value == "1");
     assert!(!in_ci, "it must be there in CI: {reason}");
