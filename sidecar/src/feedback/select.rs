@@ -27,25 +27,34 @@ fn states(action: Action) -> &'static [RowState] {
     }
 }
 
-/// The rows that are meant by ids and patterns, each once, those of a workload together.
+/// The rows that are meant by ids and patterns, each once, those of a workload together; where a state is named, those
+/// in it alone.
 pub(super) fn select(
     engine: &Engine,
     action: Action,
     wanted: &[String],
     within: Option<&Pattern>,
+    state: Option<RowState>,
 ) -> Result<Vec<RowView>, Failure> {
     let inside = |workload: &str| within.is_none_or(|within| within.matches(workload));
+    let named = state.map(|state| [state]);
+    let states = named.as_ref().map_or(states(action), |state| &state[..]);
     let mut selected = BTreeMap::new();
     for wanted in wanted {
         let mut rows = Vec::new();
         if ids::is_id(wanted) {
-            rows = by_id(engine, wanted)?;
+            let all = by_id(engine, wanted)?;
+            let there = all.iter().filter(|row| inside(&row.workload)).count();
+            rows = meant(&all, wanted, state);
             rows.retain(|row| inside(&row.workload));
+            if rows.is_empty() && there > 0 {
+                return Err(other_states(wanted, &all, state));
+            }
         }
         if rows.is_empty() {
             let pattern: Pattern = wanted.parse().map_err(|error| Failure::new(format!("{error}")))?;
             rows = engine.rows(&|workload, state, execution| {
-                inside(workload) && states(action).contains(&state) && matches(&pattern, workload, execution)
+                inside(workload) && states.contains(&state) && matches(&pattern, workload, execution)
             });
         }
         if rows.is_empty() {
@@ -56,7 +65,7 @@ pub(super) fn select(
     Ok(selected.into_values().collect())
 }
 
-/// The rows of an id: one row, or the held ones of a group, or where none is held all of it.
+/// Every row of an id, whatever its state: one row, or those of a group.
 fn by_id(engine: &Engine, wanted: &str) -> Result<Vec<RowView>, Failure> {
     let all = engine.rows(&|workload, _, execution| {
         wanted.starts_with('r') || Id::of_group(workload, execution).begins_with(wanted)
@@ -65,7 +74,7 @@ fn by_id(engine: &Engine, wanted: &str) -> Result<Vec<RowView>, Failure> {
         true => Id::of_row(row),
         false => Id::of_group(&row.workload, &row.execution),
     };
-    let mut rows: Vec<_> = all.into_iter().filter(|row| of(row).begins_with(wanted)).collect();
+    let rows: Vec<_> = all.into_iter().filter(|row| of(row).begins_with(wanted)).collect();
     let mut found: Vec<_> = rows.iter().map(of).collect();
     found.sort_unstable();
     found.dedup();
@@ -73,17 +82,34 @@ fn by_id(engine: &Engine, wanted: &str) -> Result<Vec<RowView>, Failure> {
         let all = list(found.iter().map(|id| id.full()), 4);
         return Err(Failure::new(format!("{wanted} can be any of {all}; give more of it")));
     }
-    if rows.iter().any(|row| row.state == RowState::Held) {
-        rows.retain(|row| row.state == RowState::Held);
-    }
     Ok(rows)
 }
 
-/// The row of an id; of a group the one that `anomalyctl held` shows.
+/// Those of an id's rows that a decision is about: of a group what is held, unless another state is named. What is
+/// learned of a group is never meant by the way: the same command once more would deny what is normal.
+fn meant(rows: &[RowView], wanted: &str, state: Option<RowState>) -> Vec<RowView> {
+    let state = state.or_else(|| wanted.starts_with('g').then_some(RowState::Held));
+    rows.iter().filter(|row| state.is_none_or(|state| row.state == state)).cloned().collect()
+}
+
+/// That an id has nothing in the state that is meant, and what it has.
+fn other_states(wanted: &str, rows: &[RowView], state: Option<RowState>) -> Failure {
+    let of = |state: RowState| rows.iter().filter(|row| row.state == state).count();
+    let all = [RowState::Held, RowState::Denied, RowState::Active, RowState::Forgotten];
+    let there = all.into_iter().filter(|state| of(*state) > 0);
+    let there = list(there.map(|state| format!("{} {}", of(state), state.as_str())), 4);
+    let state = state.unwrap_or(RowState::Held).as_str();
+    Failure::new(format!("nothing of {wanted} is {state}, there is {there}; name with --state what is meant"))
+}
+
+/// The row of an id; of a group the one that `anomalyctl held` shows, or where nothing is held any.
 pub(super) fn one(engine: &Engine, id: &str) -> Result<Option<RowView>, Failure> {
     let score =
         |row: &RowView| engine.inspect_row(&row.workload, row.key).and_then(|inspection| inspection.score);
-    Ok(by_id(engine, id)?.into_iter().min_by_key(|row| (std::cmp::Reverse(score(row)), row.key)))
+    let all = by_id(engine, id)?;
+    let held = meant(&all, id, None);
+    let rows = if held.is_empty() { all } else { held };
+    Ok(rows.into_iter().min_by_key(|row| (std::cmp::Reverse(score(row)), row.key)))
 }
 
 fn nothing(engine: &Engine, action: Action, wanted: &str) -> Failure {
