@@ -15,6 +15,9 @@ fn a_match_says_how_novel_it_is_and_states_are_filtered() {
     }
     page.visit("#/search?q=sh%20curl%20nginx%20bash");
     assert!(page.count(".findings .match") > 3);
-    assert_eq!(all(".findings li.finding", "found.querySelector('.facts').textContent.includes('novelty')"), true);
+    assert_eq!(
+        all(".findings li.finding", "found.querySelector('.facts').textContent.includes('novelty')"),
+        true
+    );
     page.is_clean();
 }
