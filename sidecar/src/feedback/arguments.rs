@@ -115,8 +115,8 @@ pub(crate) struct Held {
     #[arg(long)]
     pub(crate) each: bool,
 
-    /// Rows of another state: held, denied, active (learned), forgotten or all
-    #[arg(long, value_name = "STATE", default_value = "held", value_parser = ["held", "denied", "active", "forgotten", "all"])]
+    /// Rows of another state: held, denied, learned, forgotten or all
+    #[arg(long, value_name = "STATE", default_value = "held", value_parser = ["held", "denied", "learned", "forgotten", "all"])]
     pub(crate) state: String,
 
     /// Who decided what, when and why, instead
