@@ -35,6 +35,9 @@ pub(crate) use inner::{Baseline, Inner, Kinds, LoadingKinds, Phase};
 /// How long somebody who looks at rows waits for those that are not in memory.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long the store's thread may be busy still when everything is written and it is asked to end.
+const ENDING: Duration = Duration::from_secs(1);
+
 /// Rows that are not in memory and are kept for somebody who looks at them.
 const MOST_READ: usize = 100_000;
 
@@ -60,6 +63,27 @@ struct Writer {
     requests: SyncSender<Request>,
     /// There until the engine is closed.
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Why the store's thread was not asked.
+enum Unasked {
+    Gone,
+    Busy,
+}
+
+impl Writer {
+    /// Asks the thread, which may have to do something else first.
+    fn ask(&self, mut request: Request, until: Instant) -> Result<(), Unasked> {
+        loop {
+            request = match self.requests.try_send(request) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(Unasked::Gone),
+                Err(TrySendError::Full(_)) if Instant::now() >= until => return Err(Unasked::Busy),
+                Err(TrySendError::Full(back)) => back,
+            };
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
 
 /// How an engine measures, beside its settings.
@@ -383,15 +407,12 @@ impl Engine {
     fn read(&self, name: &Arc<str>, kind: Kind, but: &HashSet<u128>, each: &mut dyn FnMut(StoredRow)) {
         let Some(writer) = &self.writer else { return };
         let (sender, parts) = sync_channel(1);
-        let mut request = Request::Read(Arc::clone(name), sender);
-        let until = Instant::now() + PATIENCE;
-        while let Err(refused) = writer.requests.try_send(request) {
-            let TrySendError::Full(back) = refused else { return };
-            request = back;
-            if Instant::now() >= until {
+        match writer.ask(Request::Read(Arc::clone(name), sender), Instant::now() + PATIENCE) {
+            Ok(()) => {}
+            Err(Unasked::Gone) => return,
+            Err(Unasked::Busy) => {
                 return self.inner.notice(&format!("the rows of workload {name} could not be read in time"));
             }
-            std::thread::sleep(Duration::from_millis(5));
         }
         let mut told = HashSet::new();
         for part in parts {
@@ -474,13 +495,16 @@ impl Engine {
     /// The store's, or that it takes longer than `timeout`.
     pub fn flush(&self, timeout: Duration) -> Result<(), StoreError> {
         let Some(writer) = &self.writer else { return Ok(()) };
+        let until = Instant::now() + timeout;
+        let late = || failed("saving", &format!("it takes longer than {} s", timeout.as_secs()));
         let (answer, answered) = sync_channel(1);
-        if writer.requests.try_send(Request::Flush(answer, Instant::now() + timeout)).is_err() {
-            return Err(failed("saving", "the store's thread is gone or busy"));
+        match writer.ask(Request::Flush(answer, until), until) {
+            Ok(()) => {}
+            Err(Unasked::Gone) => return Err(failed("saving", "the store's thread is gone")),
+            Err(Unasked::Busy) => return Err(late()),
         }
-        answered.recv_timeout(timeout).unwrap_or_else(|_| {
-            Err(failed("saving", &format!("it takes longer than {} s", timeout.as_secs())))
-        })
+        let left = until.saturating_duration_since(Instant::now());
+        answered.recv_timeout(left).unwrap_or_else(|_| Err(late()))
     }
 
     /// Writes everything and ends the engine's thread, which gives the store back. Whoever holds the engine still is
@@ -493,10 +517,10 @@ impl Engine {
         if flushed.is_err() {
             self.inner.shared.counters.unsaved_at_close(self.unsaved_rows() as u64);
         }
-        if let Some(Writer { requests, thread }) = &self.writer
-            && requests.try_send(Request::End).is_ok()
+        if let Some(writer) = &self.writer
+            && writer.ask(Request::End, Instant::now() + ENDING).is_ok()
             && flushed.is_ok()
-            && let Some(thread) = thread.lock().take()
+            && let Some(thread) = writer.thread.lock().take()
             && thread.join().is_err()
         {
             return Err(failed("closing", "the store's thread panicked"));

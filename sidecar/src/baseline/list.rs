@@ -67,17 +67,7 @@ pub(super) fn run(arguments: &List) -> Result<ExitCode, Failure> {
     } else {
         let rows: Vec<_> = lines.iter().map(row).collect();
         out.table(
-            &[
-                "WORKLOAD",
-                "STATE",
-                ">SEEN",
-                ">KNOWN",
-                ">HELD",
-                ">DENIED",
-                ">FORGOTTEN",
-                "LAST SEEN",
-                ">SIZE",
-            ],
+            &["WORKLOAD", "STATE", ">SEEN", ">KNOWN", ">HELD", ">DENIED", ">FORGOTTEN", "LAST SEEN", ">SIZE"],
             rows,
         )?;
     }

@@ -20,7 +20,7 @@ Exit codes: 0 when all that has to work does, 1 when something does not.";
 /// `anomalyctl doctor`
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The daemon's configuration file [default: every default]
+    /// The daemon's configuration file [default: /etc/falco-anomaly/anomaly.yaml, where there is none every default]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 

@@ -183,7 +183,7 @@ mod tests {
             assert_eq!(check.remedy.is_some(), status == Warn, "{check:?}");
             // What this process may is told by those who look.
             assert!(
-                !check.found.contains("ours")
+                !check.found.contains("ours has")
                     && !check.remedy.iter().any(|remedy| remedy.contains("ours has"))
             );
         }

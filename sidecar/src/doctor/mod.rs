@@ -25,12 +25,13 @@ use crate::failure::Failure;
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let root = HostRoot::from_env();
     let mut found = vec![machine::versions()];
-    let config = match config::load(arguments.config.as_deref()) {
+    let file = config::file(arguments.config.as_deref());
+    let config = match config::load(file.as_deref()) {
         Ok(config) => {
-            let file = arguments.config.as_ref().map(|path| path.display().to_string());
+            let file = file.map(|path| path.display().to_string());
             found.push(Check::ok(
                 "configuration",
-                file.as_deref().unwrap_or("every default: no --config was given"),
+                file.as_deref().unwrap_or("every default: there is no file"),
             ));
             let given_away = config.given_away();
             found.extend(

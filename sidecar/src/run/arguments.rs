@@ -15,7 +15,7 @@ Examples:
   anomalyctl run --config anomaly.yaml
       watch this machine, send alerts where the file says, answer on the socket that it names
   anomalyctl run
-      the same with every default: nothing is sent, what is novel is remembered and can be asked for
+      the same by /etc/falco-anomaly/anomaly.yaml; where there is none, with every default: nothing is sent, what is novel is remembered and can be asked for
   curl --unix-socket /run/falco-anomaly/api.sock http://localhost/v1/findings
       what was novel
 
@@ -26,7 +26,8 @@ Exit codes: 0 when it ended as asked, 2 when it could not start or go on.";
 /// `anomalyctl run`
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The configuration file; every key of it has a default [default: all defaults]
+    /// The configuration file; every key of it has a default [default: /etc/falco-anomaly/anomaly.yaml, where there is
+    /// none all defaults]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
 
@@ -36,8 +37,13 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
+    /// The file that is read, if any.
+    pub(super) fn file(&self) -> Option<PathBuf> {
+        crate::config::file(self.config.as_deref())
+    }
+
     /// The configuration as the file has it now.
     pub(super) fn config(&self) -> Result<Config, Failure> {
-        crate::config::load(self.config.as_deref())
+        crate::config::load(self.file().as_deref())
     }
 }

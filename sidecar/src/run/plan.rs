@@ -21,8 +21,14 @@ pub(super) fn tell(config: &Config, arguments: &Arguments) {
     for sentence in config.given_away() {
         say(&sentence);
     }
-    if arguments.config.is_none() {
-        say("no --config: every default counts; `anomalyctl config init` prints a file with all of them");
+    match (&arguments.config, arguments.file()) {
+        (Some(_), _) => {}
+        (None, Some(file)) => say(&format!("the configuration is {}", file.display())),
+        (None, None) => {
+            say(
+                "no configuration: every default counts; `anomalyctl config init` prints a file with all of them",
+            );
+        }
     }
     if config.backend.sinks.is_empty() {
         say("no sinks: nothing is sent; what is novel is remembered here and can be asked for");

@@ -90,7 +90,7 @@ impl Summary {
         let mut busiest: Vec<&WorkloadStatus> = self.workloads.iter().collect();
         busiest.sort_by_key(|status| std::cmp::Reverse(status.executions));
         let others = busiest.split_off(busiest.len().min(MAX_WORKLOADS));
-        let numbers = "      in all    rows  held  ";
+        let numbers = "        seen   known  held  ";
         let most = width.saturating_sub(numbers.len() + "learning".len()).clamp(8, 60);
         let names: Vec<String> =
             busiest.iter().map(|status| fit(&printable(&status.workload, 200), most)).collect();
@@ -191,8 +191,8 @@ learned     57 distinct executions
 held        3 executions
 novel       14 executions in 2 alert groups; 12 repeats not shown (--every shows them)
 
-workload           in all    rows  held  state
-host                1,218      12     1  scoring
+workload             seen   known  held  state
+host                1,218      12     1  settled
 nginx.service          12      12     1  learning: 12/50 executions
 "
         );

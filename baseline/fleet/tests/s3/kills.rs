@@ -95,7 +95,7 @@ fn eight_machines_converge_and_nothing_is_lost() {
     let mut truth = View::new();
     for (machine, _) in &mut days {
         for (name, (_, count)) in machine.own() {
-            truth.entry(name).or_insert(("active".into(), 0)).1 += count;
+            truth.entry(name).or_insert(("learned".into(), 0)).1 += count;
         }
     }
     assert_eq!(truth.keys().cloned().collect::<BTreeSet<_>>(), saved, "what was saved is there");
