@@ -36,6 +36,7 @@ use crate::signals::{Reload, Stop};
 use crate::watch::event::Event;
 use crate::watch::live::Live;
 use crate::watch::source::Next;
+use crate::words::count;
 
 use core::{Core, Loading};
 use duty::Duty;
@@ -80,6 +81,8 @@ struct Daemon<'a> {
     plan: Plan,
     lasting: Arc<Lasting>,
     live: Live,
+    /// Whether the feed is that of a configuration that could not be followed.
+    feed_is_others: bool,
     state: State,
     taker: Taker,
     duty: Duty,
@@ -118,7 +121,8 @@ impl<'a> Daemon<'a> {
         let running = Running::start(&plan, core, &lasting).map_err(|(failure, _)| failure)?;
         let taker = Taker::new(config, &lasting);
         let duty = Duty::new(Arc::clone(&lasting), Findings::start(&lasting, journal)?);
-        Ok(Some(Self { arguments, plan, lasting, live, state: State::Running(running), taker, duty }))
+        let state = State::Running(running);
+        Ok(Some(Self { arguments, plan, lasting, live, feed_is_others: false, state, taker, duty }))
     }
 
     /// The loop, until somebody asks for its end or the feed fails.
@@ -169,10 +173,16 @@ impl<'a> Daemon<'a> {
     /// Takes what the feed told last, writes everything and ends.
     fn end(mut self, ending: Ending) -> Result<(), Failure> {
         self.live.stop();
+        let mut untaken = 0;
         while ending.has_time_to_drain()
             && let Next::Event(event) = self.live.next(Duration::ZERO)
         {
+            untaken += u64::from(matches!(self.state, State::Waiting { .. }));
             self.take(&event);
+        }
+        if untaken > 0 {
+            self.lasting
+                .say(format!("{} waited for what is missing, and are lost", count(untaken, "execution")));
         }
         self.tick(Instant::now());
         self.duty.findings.finish(ending.of_findings());

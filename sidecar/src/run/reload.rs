@@ -52,25 +52,27 @@ impl Daemon<'_> {
 
     fn follow(&mut self, plan: Plan, feed: Option<Live>, pause: Pause<'_>) {
         let opens_feed = feed.is_some();
-        if let Some(live) = feed {
-            self.replace_feed(live);
+        match feed {
+            Some(live) if matches!(self.state, State::Running(_)) => self.replace_feed(live),
+            // It is known to work, and opened again once executions are taken.
+            Some(_) => self.feed_is_others = true,
+            None => {}
         }
         let before = self.change(plan, pause);
         match self.start_anew(pause) {
-            Ok(()) => self.lasting.say("the configuration was read again and is followed".to_owned()),
+            Ok(()) => {
+                self.lasting.say("the configuration was read again and is followed".to_owned());
+                self.bring_feed_back();
+            }
             // A socket that is taken: what worked before works again.
             Err(failure) => {
                 self.lasting.say(stays(&failure));
                 self.change(before, pause);
-                if let Err(failure) = self.start_anew(pause) {
-                    self.lasting.say(format!("nothing can be taken, and it is tried again: {failure}"));
-                }
-                if opens_feed {
-                    match open_feed(&self.plan.config) {
-                        Ok(live) => self.replace_feed(live),
-                        Err(failure) => self
-                            .lasting
-                            .say(format!("the feed stays as the new configuration has it: {failure}")),
+                self.feed_is_others |= opens_feed;
+                match self.start_anew(pause) {
+                    Ok(()) => self.bring_feed_back(),
+                    Err(failure) => {
+                        self.lasting.say(format!("nothing can be taken, and it is tried again: {failure}"));
                     }
                 }
             }
@@ -128,6 +130,21 @@ impl Daemon<'_> {
         let State::Waiting { due, .. } = &self.state else { return };
         if Instant::now() >= *due && self.start_anew(pause).is_ok() {
             self.lasting.say("everything is there again, and executions are taken".to_owned());
+            self.bring_feed_back();
+        }
+    }
+
+    /// Opens the feed of the configuration that is followed, where another's was opened before it could not be. Not before
+    /// executions are taken again: what waits in the queue of the one would be lost.
+    fn bring_feed_back(&mut self) {
+        if !std::mem::take(&mut self.feed_is_others) {
+            return;
+        }
+        match open_feed(&self.plan.config) {
+            Ok(live) => self.replace_feed(live),
+            Err(failure) => {
+                self.lasting.say(format!("the feed stays as the new configuration has it: {failure}"));
+            }
         }
     }
 
